@@ -1,0 +1,39 @@
+// Package entity reads the entity structs of a Go module into a schema,
+// statically: with go/parser and go/types, never running a line of the module.
+//
+// The rules are GORM's (tags, naming, embedding, relations); the measure of
+// truth is the database that GORM's AutoMigrate makes from the same structs.
+// What cannot be decided from the source is an error that names file, line,
+// what was found and the tag that settles it; it is never guessed or skipped.
+package entity
+
+import (
+	"context"
+
+	"github.com/lockstepdb/lockstep/internal/module"
+	"github.com/lockstepdb/lockstep/internal/schema"
+)
+
+// Finder gives the content of the module that provides a package, as the
+// requiring module's go.mod selects it. It answers (nil, nil) when no source
+// has that module: types from it then count as unknown, which matters only
+// where a column needs one of them.
+type Finder interface {
+	Find(ctx context.Context, from *module.Module, importPath string) (*module.Module, error)
+}
+
+// Options say which types of a module are entities and how they are named.
+type Options struct {
+	// Manifest replaces the module's own lockstep.yaml; nil: read that, if any.
+	Manifest *Manifest
+	// Entities are patterns for a module without a manifest: a package
+	// ("./types", "./models/..."), or a type in one ("./types.User").
+	Entities []string
+}
+
+// Result is what one module declares.
+type Result struct {
+	Module   module.Version
+	Schema   *schema.Schema // neutral: no physical types
+	Requires []string       // paths of the modules whose entities this one refers to
+}

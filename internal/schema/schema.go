@@ -1,0 +1,194 @@
+// Package schema holds the nouns of lockstep: the neutral model of a tenant's
+// tables that every other package speaks, its canonical form and fingerprint.
+//
+// It imports the standard library and fault only. The model is engine-neutral:
+// a Column has a neutral Type, and, once a dialect has lowered the schema for
+// one engine, the Physical type that was chosen there. Where a name or a type
+// came from is provenance, not identity: it is left out of the fingerprint.
+package schema
+
+// FormatVersion is the version of the encoded form of a Schema. A reader
+// upgrades older forms and refuses newer ones.
+const FormatVersion = 1
+
+// Schema is a set of tables. Order carries no meaning; Encode sorts by name.
+type Schema struct {
+	// Engine and Mapping are set by lowering: the engine the physical types
+	// belong to, and the version of the type mapping that chose them.
+	Engine  string
+	Mapping int
+	Tables  []*Table
+}
+
+// Table is one table with everything that belongs to it.
+type Table struct {
+	Name        string
+	Comment     string
+	Columns     []*Column // in declared order; new columns are appended
+	PrimaryKey  []string  // column names in key order; empty: no primary key
+	Indexes     []*Index
+	ForeignKeys []*ForeignKey
+	Checks      []*Check
+
+	RenamedFrom []string // earlier names, a hint for diff; not part of the fingerprint
+	Origin      Origin   // not part of the fingerprint
+}
+
+// Column is one column.
+type Column struct {
+	Name          string
+	Type          Type
+	Physical      string // the engine's type, set by lowering; "" in a neutral schema
+	Nullable      bool
+	Default       *Default
+	AutoIncrement bool
+	Comment       string
+
+	RenamedFrom []string // earlier names, a hint for diff; not part of the fingerprint
+	Origin      Origin   // not part of the fingerprint
+}
+
+// Default is a column's default value.
+type Default struct {
+	// Value is the plain text of a literal (without quotes), or an SQL
+	// expression taken verbatim when Expr is set.
+	Value string
+	Expr  bool
+}
+
+// Index is an index or a unique constraint.
+type Index struct {
+	Name       string
+	Unique     bool
+	Constraint bool // declared as a UNIQUE constraint (GORM's `unique`), not as an index
+	Parts      []IndexPart
+	Where      string // predicate of a partial index
+	Method     string // access method, such as "gin"; "" for the engine's default
+	Comment    string
+}
+
+// IndexPart is one key part: a column or an expression.
+type IndexPart struct {
+	Column  string
+	Expr    string // used when Column is empty
+	Desc    bool
+	Collate string
+	Length  int // prefix length in characters; 0: whole value
+}
+
+// ForeignKey references the key of another (or the same) table.
+type ForeignKey struct {
+	Name       string
+	Columns    []string
+	RefTable   string
+	RefColumns []string
+	OnDelete   Action
+	OnUpdate   Action
+}
+
+// Action is a referential action. The zero value is the engine's default,
+// NO ACTION.
+type Action string
+
+// The referential actions of SQL.
+const (
+	NoAction   Action = ""
+	Restrict   Action = "RESTRICT"
+	Cascade    Action = "CASCADE"
+	SetNull    Action = "SET NULL"
+	SetDefault Action = "SET DEFAULT"
+)
+
+// Check is a CHECK constraint.
+type Check struct {
+	Name string
+	Expr string // verbatim, without the outer parentheses
+}
+
+// Kind is the neutral class of a type.
+type Kind string
+
+// The neutral kinds. What each engine makes of them is its dialect's mapping.
+const (
+	Bool    Kind = "bool"
+	Int     Kind = "int"     // Bits: 8, 16, 32, 64
+	Uint    Kind = "uint"    // Bits: 8, 16, 32, 64
+	Float   Kind = "float"   // Bits: 32, 64
+	Decimal Kind = "decimal" // Precision, Scale
+	String  Kind = "string"  // Size in characters; 0: unlimited
+	Bytes   Kind = "bytes"   // Size in bytes; 0: unlimited
+	Time    Kind = "time"    // Precision: fractional digits; 0: the engine's default
+	Raw     Kind = "raw"     // Raw, verbatim on every engine
+)
+
+// Type is a neutral column type.
+type Type struct {
+	Kind      Kind
+	Bits      int
+	Size      int
+	Precision int
+	Scale     int
+	Raw       string
+	// Engine holds types given for single engines (`lockstep:"type.mysql=…"`);
+	// they win over everything else there.
+	Engine map[string]string
+}
+
+// Origin says where a table or column was declared.
+type Origin struct {
+	Module  string // module path
+	Version string // module version
+	Type    string // Go type, package path included
+	File    string // slash-separated, relative to the module's root
+	Line    int
+}
+
+// Table returns the table with that name, or nil.
+func (s *Schema) Table(name string) *Table {
+	for _, t := range s.Tables {
+		if t.Name == name {
+			return t
+		}
+	}
+	return nil
+}
+
+// Column returns the column with that name, or nil.
+func (t *Table) Column(name string) *Column {
+	for _, c := range t.Columns {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// Index returns the index with that name, or nil.
+func (t *Table) Index(name string) *Index {
+	for _, x := range t.Indexes {
+		if x.Name == name {
+			return x
+		}
+	}
+	return nil
+}
+
+// ForeignKey returns the foreign key with that name, or nil.
+func (t *Table) ForeignKey(name string) *ForeignKey {
+	for _, f := range t.ForeignKeys {
+		if f.Name == name {
+			return f
+		}
+	}
+	return nil
+}
+
+// Check returns the check with that name, or nil.
+func (t *Table) Check(name string) *Check {
+	for _, c := range t.Checks {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
