@@ -1,0 +1,60 @@
+// Package history keeps the record of what was done to a tenant in the tenant's
+// own database: the table lockstep_history, one row per execution, with the
+// snapshot after it. A restored backup so knows what it is, and on engines with
+// transactional DDL the row commits together with the change it describes.
+package history
+
+import (
+	"time"
+
+	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/module"
+)
+
+// Outcome is how an execution ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Applied    Outcome = "applied"
+	RolledBack Outcome = "rolled_back" // failed; the tenant is exactly as before
+)
+
+// Revision is one execution as recorded.
+type Revision struct {
+	Number        int64 // 1 is the tenant's initialisation; failed executions have numbers too
+	Outcome       Outcome
+	Strategy      string
+	Engine        string
+	EngineVersion int
+	Modules       []module.Version
+	Base          string // fingerprints; see plan.Plan
+	Target        string
+	Result        string
+	Digest        string
+	Statements    []Statement
+	Withheld      []Withheld
+	Error         *fault.Error // nil unless RolledBack
+	Actor         string
+	Lockstep      string // version of lockstep that ran it
+	StartedAt     time.Time
+	Duration      time.Duration
+}
+
+// Statement is one statement as it ran.
+type Statement struct {
+	SQL         string        `json:"sql"`
+	Summary     string        `json:"summary"`
+	Table       string        `json:"table"`
+	Destructive bool          `json:"destructive,omitempty"`
+	Outcome     string        `json:"outcome"` // applied, failed, not_run, rolled_back
+	Duration    time.Duration `json:"duration_ns"`
+}
+
+// Withheld is a change that was left for later.
+type Withheld struct {
+	Op     string `json:"op"`
+	Object string `json:"object"`
+	Detail string `json:"detail"`
+	Reason string `json:"reason"`
+}

@@ -1,0 +1,131 @@
+// Package migrate holds the two use cases that lockstep exists for: preview and
+// execute. It composes the target from module versions, plans against the
+// tenant's last snapshot, and runs exactly what was planned: in one transaction
+// with the history row, verified by inspection before it commits, and rolled
+// back with a cause and a suggestion when anything fails.
+package migrate
+
+import (
+	"context"
+	"time"
+
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/entity"
+	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/history"
+	"github.com/lockstepdb/lockstep/internal/module"
+	"github.com/lockstepdb/lockstep/internal/plan"
+	"github.com/lockstepdb/lockstep/internal/schema"
+	"github.com/lockstepdb/lockstep/internal/strategy"
+)
+
+// ModuleSet is what a tenant's target is composed from.
+type ModuleSet struct {
+	Refs []module.Ref
+	// Manifests are given by the operator for modules that have none, by path.
+	Manifests map[string]*entity.Manifest
+	// Entities are patterns for modules that have neither a manifest of their
+	// own nor one in Manifests.
+	Entities []string
+}
+
+// Target is the composed, neutral schema with the versions it came from.
+type Target struct {
+	Schema   *schema.Schema
+	Modules  []module.Version // sorted by path
+	Warnings []string         // retracted versions and the like
+}
+
+// Request asks for a preview, and is the first half of an execution.
+type Request struct {
+	Modules  ModuleSet
+	Target   dialect.Target
+	Strategy strategy.Name
+}
+
+// Preview is what an execution would do; nothing was touched.
+type Preview struct {
+	Plan     *plan.Plan
+	Current  *history.Revision // the tenant's last applied revision; nil: it is being initialised
+	Warnings []string
+	// Changed tells whether executing would record anything: statements, or
+	// just new module versions.
+	Changed bool
+	Script  string // the SQL as one script for the engine's own shell
+}
+
+// ExecuteRequest asks for an execution.
+type ExecuteRequest struct {
+	Request
+	Digest           string // of the plan that was previewed; required when it is destructive
+	Actor            string // who asks, for the record
+	LockWait         time.Duration
+	LockTimeout      time.Duration
+	StatementTimeout time.Duration
+}
+
+// Phase names a stage of an execution.
+type Phase string
+
+// The phases, in order.
+const (
+	PhasePlanning  Phase = "planning"
+	PhaseLocking   Phase = "locking"
+	PhaseExecuting Phase = "executing"
+	PhaseVerifying Phase = "verifying"
+	PhaseRecording Phase = "recording"
+	PhaseDone      Phase = "done"
+)
+
+// Event is one sign of progress.
+type Event struct {
+	Phase     Phase
+	Index     int             // 1-based, with PhaseExecuting
+	Total     int             // with PhaseExecuting
+	Statement *plan.Statement // about to run, with PhaseExecuting
+	Attempt   int             // 1-based; more than 1 after a lock timeout
+}
+
+// Outcome is how an execution ended.
+type Outcome string
+
+// The outcomes. NeedsOperator is the only one that leaves work for a person.
+const (
+	OutcomeApplied       Outcome = "applied"
+	OutcomeNothing       Outcome = "nothing_to_do"
+	OutcomeRolledBack    Outcome = "rolled_back"
+	OutcomeNeedsOperator Outcome = "needs_operator"
+)
+
+// Result is a finished execution: everything an operations log needs.
+type Result struct {
+	Outcome    Outcome
+	Revision   int64 // the revision recorded; 0 when none was
+	Plan       *plan.Plan
+	Statements []history.Statement
+	Error      *fault.Error // set when Outcome is RolledBack or NeedsOperator
+	Warnings   []string
+	Actor      string
+	StartedAt  time.Time
+	Duration   time.Duration
+}
+
+// Migrator is the API of this package as its callers see it.
+type Migrator interface {
+	// Compose resolves, reads and composes a module set.
+	Compose(ctx context.Context, set ModuleSet) (*Target, error)
+	// Preview plans without touching anything.
+	Preview(ctx context.Context, req Request) (*Preview, error)
+	// Execute plans and runs. A failure before any work gives (nil, err). Once
+	// work began, a Result is always returned, and with a failure its Error is
+	// also returned as err. progress may be nil.
+	Execute(ctx context.Context, req ExecuteRequest, progress func(Event)) (*Result, error)
+	// Current returns the tenant's last applied revision; NotFound, reason
+	// TENANT_NOT_INITIALISED, when there is none.
+	Current(ctx context.Context, target dialect.Target) (*history.Revision, error)
+	// Revisions lists the newest first, failed ones included, below the number
+	// `before` (0: from the newest), at most limit.
+	Revisions(ctx context.Context, target dialect.Target, before int64, limit int) ([]*history.Revision, error)
+	// Revision returns one, with the snapshot after it (nil for a failed one).
+	Revision(ctx context.Context, target dialect.Target, number int64) (*history.Revision, *schema.Schema, error)
+}

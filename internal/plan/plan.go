@@ -1,0 +1,68 @@
+// Package plan turns verdicts into an ordered list of SQL statements for one
+// engine. A plan is a value: what preview shows is what execute runs, byte for
+// byte, and its digest proves it.
+//
+// Ordering is lockstep's own (dependencies between tables, cycles of foreign
+// keys split into late constraints); the SQL of each step comes from a dialect.
+package plan
+
+import (
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/module"
+	"github.com/lockstepdb/lockstep/internal/schema"
+	"github.com/lockstepdb/lockstep/internal/strategy"
+)
+
+// Plan is the ordered work for one engine, from one base to one result.
+type Plan struct {
+	Engine        dialect.Engine
+	EngineVersion int // major version the SQL was rendered for
+	Strategy      strategy.Name
+	Modules       []module.Version // sorted by path
+
+	Base   string // fingerprint of the base; "" when the tenant is being initialised
+	Target string // fingerprint of the target
+	Result string // fingerprint after this plan: the target unless something is withheld
+
+	Verdicts   []strategy.Verdict
+	Statements []Statement
+	Digest     string // hash over all of the above that decides what runs
+
+	// ResultSchema is the snapshot to record after this plan.
+	ResultSchema *schema.Schema
+}
+
+// Statement is one SQL statement of a plan.
+type Statement struct {
+	dialect.Statement
+	Table       string // the table concerned, by its name in the target
+	Destructive bool   // removes data, or may: needs the plan's digest to run
+	// Reverse undoes the statement's step in structure; empty when it cannot be
+	// undone without loss. Only the last statement of a step carries it.
+	Reverse []string
+	Rebuild bool // part of a rebuild of the table by copying
+}
+
+// Empty tells whether the plan would change nothing in the tenant's tables.
+func (p *Plan) Empty() bool { return len(p.Statements) == 0 }
+
+// Destructive tells whether any statement may remove data.
+func (p *Plan) Destructive() bool {
+	for i := range p.Statements {
+		if p.Statements[i].Destructive {
+			return true
+		}
+	}
+	return false
+}
+
+// Withheld returns the verdicts that leave something for later.
+func (p *Plan) Withheld() []strategy.Verdict {
+	var out []strategy.Verdict
+	for _, v := range p.Verdicts {
+		if len(v.Later) > 0 {
+			out = append(out, v)
+		}
+	}
+	return out
+}
