@@ -5,6 +5,11 @@
 // path. Content is immutable: the h1: hash of a version is recorded in the
 // cache, and a version whose content ever changes is refused. No code of a
 // module is ever run.
+//
+// The rules are those of the Go Modules Reference (https://go.dev/ref/mod);
+// comments name the section they follow. Where lockstep differs it refuses
+// rather than guesses: there is no version control behind it, so branches,
+// commits and the source "direct" are errors.
 package module
 
 import (
@@ -13,11 +18,24 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
+// Replaced is the version that stands for the content of a working copy given
+// with --replace. It cannot be published.
+const Replaced = "v0.0.0-replaced"
+
 // Ref is a request for a module: a path and a version query such as "v1.4.0",
 // "v1", "v1.4", ">=v1.2.0", "latest" or "" (the same as latest).
 type Ref struct {
 	Path  string
 	Query string
+}
+
+// String renders path@query, or the path alone when there is no query; it is
+// the inverse of ParseRef.
+func (r Ref) String() string {
+	if r.Query == "" {
+		return r.Path
+	}
+	return r.Path + "@" + r.Query
 }
 
 // Version identifies one version of a module and its content.
@@ -37,7 +55,8 @@ type Info struct {
 	Retracted string // the rationale of the retraction; "" when it is not retracted
 }
 
-// Module is one fetched version with its content.
+// Module is one fetched version with its content. Fetched modules are shared
+// between callers: read them, never write to them.
 type Module struct {
 	Version
 	FS       fs.FS         // rooted at the module's root
