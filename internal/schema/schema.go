@@ -7,6 +7,11 @@
 // came from is provenance, not identity: it is left out of the fingerprint.
 package schema
 
+import (
+	"fmt"
+	"maps"
+)
+
 // FormatVersion is the version of the encoded form of a Schema. A reader
 // upgrades older forms and refuses newer ones.
 const FormatVersion = 1
@@ -22,68 +27,68 @@ type Schema struct {
 
 // Table is one table with everything that belongs to it.
 type Table struct {
-	Name        string
-	Comment     string
-	Columns     []*Column // in declared order; new columns are appended
-	PrimaryKey  []string  // column names in key order; empty: no primary key
-	Indexes     []*Index
-	ForeignKeys []*ForeignKey
-	Checks      []*Check
+	Name        string        `json:"name"`
+	Comment     string        `json:"comment,omitempty"`
+	Columns     []*Column     `json:"columns"`               // in declared order; new columns are appended
+	PrimaryKey  []string      `json:"primary_key,omitempty"` // column names in key order; empty: no primary key
+	Indexes     []*Index      `json:"indexes,omitempty"`
+	ForeignKeys []*ForeignKey `json:"foreign_keys,omitempty"`
+	Checks      []*Check      `json:"checks,omitempty"`
 
-	RenamedFrom []string // earlier names, a hint for diff; not part of the fingerprint
-	Origin      Origin   // not part of the fingerprint
+	RenamedFrom []string `json:"-"` // earlier names, a hint for diff; not part of the fingerprint
+	Origin      Origin   `json:"-"` // not part of the fingerprint
 }
 
 // Column is one column.
 type Column struct {
-	Name          string
-	Type          Type
-	Physical      string // the engine's type, set by lowering; "" in a neutral schema
-	Nullable      bool
-	Default       *Default
-	AutoIncrement bool
-	Comment       string
+	Name          string   `json:"name"`
+	Type          Type     `json:"type"`
+	Physical      string   `json:"physical,omitempty"` // the engine's type, set by lowering; "" in a neutral schema
+	Nullable      bool     `json:"nullable,omitempty"`
+	Default       *Default `json:"default,omitempty"`
+	AutoIncrement bool     `json:"auto_increment,omitempty"`
+	Comment       string   `json:"comment,omitempty"`
 
-	RenamedFrom []string // earlier names, a hint for diff; not part of the fingerprint
-	Origin      Origin   // not part of the fingerprint
+	RenamedFrom []string `json:"-"` // earlier names, a hint for diff; not part of the fingerprint
+	Origin      Origin   `json:"-"` // not part of the fingerprint
 }
 
 // Default is a column's default value.
 type Default struct {
 	// Value is the plain text of a literal (without quotes), or an SQL
 	// expression taken verbatim when Expr is set.
-	Value string
-	Expr  bool
+	Value string `json:"value"`
+	Expr  bool   `json:"expr,omitempty"`
 }
 
 // Index is an index or a unique constraint.
 type Index struct {
-	Name       string
-	Unique     bool
-	Constraint bool // declared as a UNIQUE constraint (GORM's `unique`), not as an index
-	Parts      []IndexPart
-	Where      string // predicate of a partial index
-	Method     string // access method, such as "gin"; "" for the engine's default
-	Comment    string
+	Name       string      `json:"name"`
+	Unique     bool        `json:"unique,omitempty"`
+	Constraint bool        `json:"constraint,omitempty"` // declared as a UNIQUE constraint (GORM's `unique`), not as an index
+	Parts      []IndexPart `json:"parts"`
+	Where      string      `json:"where,omitempty"`  // predicate of a partial index
+	Method     string      `json:"method,omitempty"` // access method, such as "gin"; "" for the engine's default
+	Comment    string      `json:"comment,omitempty"`
 }
 
 // IndexPart is one key part: a column or an expression.
 type IndexPart struct {
-	Column  string
-	Expr    string // used when Column is empty
-	Desc    bool
-	Collate string
-	Length  int // prefix length in characters; 0: whole value
+	Column  string `json:"column,omitempty"`
+	Expr    string `json:"expr,omitempty"` // used when Column is empty
+	Desc    bool   `json:"desc,omitempty"`
+	Collate string `json:"collate,omitempty"`
+	Length  int    `json:"length,omitempty"` // prefix length in characters; 0: whole value
 }
 
 // ForeignKey references the key of another (or the same) table.
 type ForeignKey struct {
-	Name       string
-	Columns    []string
-	RefTable   string
-	RefColumns []string
-	OnDelete   Action
-	OnUpdate   Action
+	Name       string   `json:"name"`
+	Columns    []string `json:"columns"`
+	RefTable   string   `json:"ref_table"`
+	RefColumns []string `json:"ref_columns"`
+	OnDelete   Action   `json:"on_delete,omitempty"`
+	OnUpdate   Action   `json:"on_update,omitempty"`
 }
 
 // Action is a referential action. The zero value is the engine's default,
@@ -101,8 +106,8 @@ const (
 
 // Check is a CHECK constraint.
 type Check struct {
-	Name string
-	Expr string // verbatim, without the outer parentheses
+	Name string `json:"name"`
+	Expr string `json:"expr"` // verbatim, without the outer parentheses
 }
 
 // Kind is the neutral class of a type.
@@ -123,15 +128,15 @@ const (
 
 // Type is a neutral column type.
 type Type struct {
-	Kind      Kind
-	Bits      int
-	Size      int
-	Precision int
-	Scale     int
-	Raw       string
+	Kind      Kind   `json:"kind"`
+	Bits      int    `json:"bits,omitempty"`
+	Size      int    `json:"size,omitempty"`
+	Precision int    `json:"precision,omitempty"`
+	Scale     int    `json:"scale,omitempty"`
+	Raw       string `json:"raw,omitempty"`
 	// Engine holds types given for single engines (`lockstep:"type.mysql=…"`);
 	// they win over everything else there.
-	Engine map[string]string
+	Engine map[string]string `json:"engine,omitempty"`
 }
 
 // Origin says where a table or column was declared.
@@ -191,4 +196,32 @@ func (t *Table) Check(name string) *Check {
 		}
 	}
 	return nil
+}
+
+// Equal compares two neutral types.
+func (t Type) Equal(o Type) bool {
+	return t.Kind == o.Kind && t.Bits == o.Bits && t.Size == o.Size && t.Precision == o.Precision &&
+		t.Scale == o.Scale && t.Raw == o.Raw && maps.Equal(t.Engine, o.Engine)
+}
+
+// String renders a neutral type for people, such as "string(100)" or "int64".
+func (t Type) String() string {
+	switch t.Kind {
+	case Int, Uint, Float:
+		return fmt.Sprintf("%s%d", t.Kind, t.Bits)
+	case Decimal:
+		return fmt.Sprintf("decimal(%d,%d)", t.Precision, t.Scale)
+	case String, Bytes:
+		if t.Size > 0 {
+			return fmt.Sprintf("%s(%d)", t.Kind, t.Size)
+		}
+	case Time:
+		if t.Precision > 0 {
+			return fmt.Sprintf("time(%d)", t.Precision)
+		}
+	case Raw:
+		return t.Raw
+	case Bool:
+	}
+	return string(t.Kind)
 }

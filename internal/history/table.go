@@ -1,0 +1,75 @@
+package history
+
+import (
+	"context"
+
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/diff"
+	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/schema"
+)
+
+// Table is the name of the history table in every tenant.
+const Table = "lockstep_history"
+
+// definition is the history table in the neutral model, so that every engine's
+// own dialect renders it. Structured values are JSON in text columns, times are
+// RFC 3339 text: the same bytes on every engine.
+func definition() *schema.Schema {
+	text := func(name string, size int) *schema.Column {
+		return &schema.Column{Name: name, Type: schema.Type{Kind: schema.String, Size: size}}
+	}
+	number := func(name string) *schema.Column {
+		return &schema.Column{Name: name, Type: schema.Type{Kind: schema.Int, Bits: 64}}
+	}
+	optional := func(c *schema.Column) *schema.Column { c.Nullable = true; return c }
+	return &schema.Schema{Tables: []*schema.Table{{
+		Name: Table,
+		Columns: []*schema.Column{
+			number("revision"), text("outcome", 16), text("strategy", 16),
+			text("engine", 16), number("engine_version"), text("modules", 0),
+			text("base", 64), text("target", 64), text("result", 64), text("digest", 64),
+			text("statements", 0), text("withheld", 0), optional(text("snapshot", 0)), optional(text("error", 0)),
+			text("actor", 255), text("lockstep", 64), text("started_at", 40), number("duration_us"),
+		},
+		PrimaryKey: []string{"revision"},
+	}}}
+}
+
+// Create makes the history table. It belongs into the transaction of the
+// tenant's first execution.
+func (s *Store) Create(ctx context.Context, q dialect.Querier) error {
+	lowered, err := s.d.Lower(definition())
+	if err != nil {
+		return err
+	}
+	t := lowered.Tables[0]
+	statements, err := s.d.Render(ctx, dialect.Step{
+		Changes: []diff.Change{{Verb: diff.Add, Kind: diff.Table, Table: Table, To: &diff.Part{Table: t}}},
+		After:   t,
+	})
+	if err != nil {
+		return err
+	}
+	for _, st := range statements {
+		if _, err := q.ExecContext(ctx, st.SQL); err != nil {
+			return s.d.Classify(err)
+		}
+	}
+	return nil
+}
+
+// Exists tells whether the tenant has a history table. Unlike reading from it,
+// asking does no harm to an open transaction.
+func (s *Store) Exists(ctx context.Context, q dialect.Querier) (bool, error) {
+	found, err := s.d.Inspect(ctx, q, []string{Table})
+	if err != nil {
+		return false, err
+	}
+	return found.Table(Table) != nil, nil
+}
+
+func corrupt(err error, column string) error {
+	return fault.Wrap(err, fault.Corrupt, "HISTORY_UNREADABLE", "the column %s of %s holds something lockstep did not write", column, Table).
+		Suggest("restore the table from a backup; do not edit it by hand")
+}

@@ -1,0 +1,29 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+)
+
+// digest hashes everything that decides what runs: engine and version,
+// strategy, module hashes, the fingerprints around the plan, and the bytes of
+// the SQL. Fields are separated by their lengths, so no two plans collide by
+// moving text from one field to the next.
+func digest(p *Plan) string {
+	h := sha256.New()
+	put := func(values ...string) {
+		for _, v := range values {
+			fmt.Fprintf(h, "%d:%s", len(v), v)
+		}
+	}
+	put("lockstep plan 1", string(p.Engine), fmt.Sprint(p.EngineVersion), string(p.Strategy), p.Base, p.Target, p.Result)
+	for _, m := range p.Modules {
+		put("module", m.Path, m.Version, m.Sum)
+	}
+	for i := range p.Statements {
+		s := &p.Statements[i]
+		put("statement", s.SQL, fmt.Sprint(s.Destructive))
+	}
+	return "p1:" + hex.EncodeToString(h.Sum(nil)[:16])
+}

@@ -1,0 +1,76 @@
+package schema
+
+import "strings"
+
+// RewriteIdentifier replaces the identifier from by to in an SQL expression:
+// bare, or quoted in any engine's way. Text inside string literals stays. It
+// serves renames, whose new name must appear in checks and predicates too.
+func RewriteIdentifier(expr, from, to string) string {
+	var b strings.Builder
+	for i := 0; i < len(expr); {
+		end, word := token(expr, i)
+		text := expr[i:end]
+		if word == from {
+			text = strings.Replace(text, from, to, 1)
+		}
+		b.WriteString(text)
+		i = end
+	}
+	return b.String()
+}
+
+// MentionsIdentifier tells whether an SQL expression uses an identifier.
+func MentionsIdentifier(expr, name string) bool {
+	for i := 0; i < len(expr); {
+		end, word := token(expr, i)
+		if strings.EqualFold(word, name) && word != "" {
+			return true
+		}
+		i = end
+	}
+	return false
+}
+
+// token returns the end of the token that starts at i, and the identifier it
+// is, or "".
+func token(expr string, i int) (end int, word string) {
+	c := expr[i]
+	switch {
+	case c == '\'':
+		return closing(expr, i, '\''), ""
+	case c == '"' || c == '`':
+		end = closing(expr, i, c)
+		return end, strings.Trim(expr[i:end], string(c))
+	case c == '[':
+		end = closing(expr, i, ']')
+		return end, strings.Trim(expr[i:end], "[]")
+	case isWord(c):
+		end = i
+		for end < len(expr) && isWord(expr[end]) {
+			end++
+		}
+		return end, expr[i:end]
+	default:
+		return i + 1, ""
+	}
+}
+
+// closing returns the index after the quote that closes the one at i; a doubled
+// quote stands for itself.
+func closing(expr string, i int, quote byte) int {
+	for j := i + 1; j < len(expr); j++ {
+		if expr[j] != quote {
+			continue
+		}
+		if j+1 < len(expr) && expr[j+1] == quote {
+			j++
+			continue
+		}
+		return j + 1
+	}
+	return len(expr)
+}
+
+func isWord(c byte) bool {
+	return c == '_' || c == '$' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+}
