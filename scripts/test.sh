@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# test.sh: what `make test` runs. It brings the real engines up (servers named by
+# LOCKSTEP_TEST_*_DSN are kept, else scripts/engines.sh starts private ones and
+# stops them at the end), runs the tests of every module of this repository, and
+# tells at the end which engines were really used.
+#
+#   LOCKSTEP_REQUIRE_ENGINES=sqlite,postgres   an engine that is missing fails the run
+#   TESTFLAGS="-run Name -count=1"             more flags for go test
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Packages with goroutines of their own, for the race detector.
+concurrent='internal/(module|migrate|rpc|gateway|app)$'
+
+title() { printf '\n==> %s\n' "$*"; }
+
+started=
+LOCKSTEP_TEST_ENGINES_LOG=$(mktemp)
+export LOCKSTEP_TEST_ENGINES_LOG
+finish() {
+  rm -f "$LOCKSTEP_TEST_ENGINES_LOG"
+  if [[ -n $started ]]; then scripts/engines.sh down; fi
+}
+trap finish EXIT
+
+title "engines"
+if compgen -e | grep -q '^LOCKSTEP_TEST_POSTGRES[0-9]*_DSN$'; then
+  echo "PostgreSQL: the servers named by the environment"
+else
+  engines=$(scripts/engines.sh env)
+  if [[ -z $engines ]]; then
+    started=yes
+    scripts/engines.sh up || echo "PostgreSQL: not every server could be started"
+    engines=$(scripts/engines.sh env)
+  fi
+  eval "$engines"
+fi
+echo "SQLite: built in"
+
+failed=0
+flags=()
+read -ra flags <<<"${TESTFLAGS:-}"
+
+packages=$(go list ./...)
+raced=
+if command -v "$(go env CC)" >/dev/null; then
+  raced=$(grep -E "$concurrent" <<<"$packages" || true)
+else
+  echo "no C compiler: the race detector is left out"
+fi
+plain=$(grep -vxF "${raced:-none}" <<<"$packages")
+
+title "go test"
+# shellcheck disable=SC2086 # one package per word
+go test -timeout 10m "${flags[@]}" $plain || failed=1
+if [[ -n $raced ]]; then
+  title "go test -race"
+  # shellcheck disable=SC2086 # one package per word
+  CGO_ENABLED=1 go test -race -timeout 10m "${flags[@]}" $raced || failed=1
+fi
+
+title "example modules"
+for mod in entities/*/go.mod; do
+  dir=$(dirname "$mod")
+  if (cd "$dir" && go build ./... && go vet ./...); then
+    echo "ok  	$dir"
+  else
+    echo "FAIL	$dir"
+    failed=1
+  fi
+done
+
+title "engines used"
+sort -u "$LOCKSTEP_TEST_ENGINES_LOG" | awk -F'\t' '
+  $1 == "used"    { used = used (used ? ", " : "") $2 }
+  $1 == "missing" { missing = missing (missing ? ", " : "") $2 }
+  END {
+    print "engines used: " (used ? used : "none (cached results? see TESTFLAGS=-count=1)")
+    if (missing) print "NOT USED, NOT TESTED: " missing
+  }'
+
+if ((failed)); then
+  echo "FAILED"
+  exit 1
+fi
