@@ -22,6 +22,10 @@ import (
 // ModuleSet is what a tenant's target is composed from.
 type ModuleSet struct {
 	Refs []module.Ref
+	// GoMod is a business service's go.mod: it gives the version of every
+	// reference that has none. Without references, every module it requires
+	// directly that has a lockstep.yaml is taken.
+	GoMod []byte
 	// Manifests are given by the operator for modules that have none, by path.
 	Manifests map[string]*entity.Manifest
 	// Entities are patterns for modules that have neither a manifest of their

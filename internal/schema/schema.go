@@ -225,3 +225,12 @@ func (t Type) String() string {
 	}
 	return string(t.Kind)
 }
+
+// String renders a default for people: expressions as they are, literals in
+// quotes.
+func (d *Default) String() string {
+	if d.Expr {
+		return d.Value
+	}
+	return "'" + d.Value + "'"
+}

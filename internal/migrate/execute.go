@@ -1,0 +1,205 @@
+package migrate
+
+import (
+	"context"
+	"time"
+
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/history"
+	"github.com/lockstepdb/lockstep/internal/plan"
+)
+
+// Limits of one execution.
+const (
+	defaultLockWait    = 30 * time.Second // for the tenant's lock
+	defaultLockTimeout = 5 * time.Second  // for the lock of a statement
+	attempts           = 4                // after lock timeouts, or when the base moved
+	firstBackoff       = 250 * time.Millisecond
+	cleanupTimeout     = 15 * time.Second // for rolling back and recording after the caller is gone
+)
+
+// execution is one call of Execute.
+type execution struct {
+	s        *Service
+	req      ExecuteRequest
+	w        *work
+	t        *tenant
+	progress func(Event)
+	started  time.Time
+	attempt  int
+
+	head       *history.Revision
+	plan       *plan.Plan
+	statements []history.Statement
+}
+
+// Execute implements Migrator.
+func (s *Service) Execute(ctx context.Context, req ExecuteRequest, progress func(Event)) (*Result, error) {
+	e := &execution{s: s, req: req, progress: progress, started: s.cfg.Now()}
+	if progress == nil {
+		e.progress = func(Event) {}
+	}
+	if e.req.LockWait == 0 {
+		e.req.LockWait = defaultLockWait
+	}
+	if e.req.LockTimeout == 0 {
+		e.req.LockTimeout = defaultLockTimeout
+	}
+	e.progress(Event{Phase: PhasePlanning, Attempt: 1})
+	var err error
+	if e.w, err = s.prepare(ctx, req.Request); err != nil {
+		return nil, err
+	}
+	if e.t, err = s.open(ctx, req.Target); err != nil {
+		return nil, err
+	}
+	defer func() { s.close(e.t) }()
+	r, err := e.run(ctx)
+	e.log(r, err)
+	return r, err
+}
+
+// run tries until the plan is applied, or fails for a reason that waiting does
+// not mend.
+func (e *execution) run(ctx context.Context) (*Result, error) {
+	wait := firstBackoff
+	for e.attempt = 1; ; e.attempt++ {
+		if err := e.planNow(ctx); err != nil {
+			return nil, err
+		}
+		if !changes(e.plan, e.head) {
+			e.progress(Event{Phase: PhaseDone, Attempt: e.attempt})
+			return e.result(OutcomeNothing, 0, nil), nil
+		}
+		if err := e.permitted(); err != nil {
+			return nil, err
+		}
+		r, err := e.once(ctx)
+		if err == nil || !e.again(err) {
+			return r, err
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return r, err
+		}
+		wait *= 2
+	}
+}
+
+// again tells whether the failure goes away by itself: a statement did not get
+// its lock in time, or another execution was quicker and nothing was promised.
+func (e *execution) again(err error) bool {
+	if e.attempt >= attempts {
+		return false
+	}
+	switch fault.ReasonOf(err) {
+	case dialect.ReasonLockTimeout, dialect.ReasonDeadlock:
+		return true
+	case reasonBaseMoved:
+		return e.req.Digest == ""
+	}
+	return false
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return canceled(ctx)
+	}
+}
+
+func canceled(ctx context.Context) error {
+	kind := fault.Canceled
+	if context.Cause(ctx) == context.DeadlineExceeded { //nolint:errorlint // Cause returns the sentinel itself
+		kind = fault.Deadline
+	}
+	return fault.Wrap(context.Cause(ctx), kind, "EXECUTION_CANCELED", "the execution was given up before it could begin again")
+}
+
+// planNow reads where the tenant is and plans from there.
+func (e *execution) planNow(ctx context.Context) error {
+	var err error
+	if e.head, err = e.t.history.Head(ctx, e.t); err != nil {
+		return err
+	}
+	e.plan, err = e.s.plan(ctx, e.t, e.w, e.head)
+	e.statements = nil
+	return err
+}
+
+const (
+	reasonBaseMoved   = "BASE_MOVED"
+	reasonPlanChanged = "PLAN_CHANGED"
+)
+
+// permitted enforces that what runs is what was previewed, and that nobody
+// removes what they have not seen.
+func (e *execution) permitted() error {
+	if e.req.Digest == "" {
+		if !e.plan.Destructive() {
+			return nil
+		}
+		return fault.New(fault.Refused, "DESTRUCTIVE_NEEDS_DIGEST",
+			"the plan removes data, and no digest says that it was seen").
+			Suggest("preview with the same modules and strategy, look at the destructive statements, and execute with --plan and the digest shown")
+	}
+	if e.req.Digest == e.plan.Digest {
+		return nil
+	}
+	return fault.New(fault.Drift, reasonPlanChanged, "the plan previewed as %s is not the plan computed now (%s): %s",
+		e.req.Digest, e.plan.Digest, e.moved()).
+		Suggest("preview again, look at what changed, and execute with the new digest")
+}
+
+// moved says what differs from the plan that the digest was given for, as far
+// as this process still knows that plan.
+func (e *execution) moved() string {
+	for _, old := range e.s.plans.Values() {
+		if old.Digest != e.req.Digest {
+			continue
+		}
+		switch {
+		case old.Engine != e.plan.Engine || old.EngineVersion != e.plan.EngineVersion:
+			return "it was made for another engine or version"
+		case old.Strategy != e.plan.Strategy:
+			return "the strategy was " + string(old.Strategy) + " and is " + string(e.plan.Strategy)
+		case old.Base != e.plan.Base:
+			return "the tenant has moved since: " + e.where()
+		case old.Target != e.plan.Target:
+			return "the modules now resolve to another target"
+		}
+		return "the modules' versions or hashes differ"
+	}
+	return "the tenant, the modules, the strategy or the engine has changed since; " + e.where()
+}
+
+func (e *execution) where() string {
+	if e.head == nil {
+		return "it was never initialised"
+	}
+	return "it is at revision " + itoa(e.head.Number) + ", recorded " + e.head.StartedAt.UTC().Format(time.RFC3339) + " by " + e.head.Actor
+}
+
+func (e *execution) result(o Outcome, revision int64, failure *fault.Error) *Result {
+	return &Result{
+		Outcome: o, Revision: revision, Plan: e.plan, Statements: e.statements, Error: failure,
+		Warnings: e.w.target.Warnings, Actor: e.req.Actor, StartedAt: e.started, Duration: e.s.cfg.Now().Sub(e.started),
+	}
+}
+
+func (e *execution) log(r *Result, err error) {
+	attrs := []any{"target", e.req.Target, "actor", e.req.Actor, "strategy", string(e.req.Strategy), "attempt", e.attempt}
+	if r != nil {
+		attrs = append(attrs, "outcome", string(r.Outcome), "revision", r.Revision, "statements", len(r.Statements),
+			"digest", r.Plan.Digest, "duration", r.Duration)
+	}
+	if err != nil {
+		e.s.cfg.Logger.Error("execution failed", append(attrs, "kind", fault.KindOf(err).String(), "reason", fault.ReasonOf(err))...)
+		return
+	}
+	e.s.cfg.Logger.Info("execution finished", attrs...)
+}

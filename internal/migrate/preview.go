@@ -1,0 +1,119 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/history"
+	"github.com/lockstepdb/lockstep/internal/plan"
+	"github.com/lockstepdb/lockstep/internal/schema"
+)
+
+// Preview implements Migrator.
+func (s *Service) Preview(ctx context.Context, req Request) (*Preview, error) {
+	w, err := s.prepare(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.open(ctx, req.Target)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close(t)
+	head, err := t.history.Head(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.plan(ctx, t, w, head)
+	if err != nil {
+		return nil, err
+	}
+	sql := make([]string, len(p.Statements))
+	for i := range p.Statements {
+		sql[i] = p.Statements[i].SQL
+	}
+	return &Preview{
+		Plan: p, Current: head, Warnings: w.target.Warnings,
+		Changed: changes(p, head), Script: t.d.Script(req.Target, sql),
+	}, nil
+}
+
+// work is a request with everything that does not depend on the tenant's state.
+type work struct {
+	Request
+	target   *Target
+	physical *lowered
+}
+
+// prepare composes and lowers the target. The database is not contacted yet, so
+// that a wrong module costs nothing there.
+func (s *Service) prepare(ctx context.Context, req Request) (*work, error) {
+	d, err := s.dialectOf(req.Target)
+	if err != nil {
+		return nil, err
+	}
+	target, err := s.Compose(ctx, req.Modules)
+	if err != nil {
+		return nil, err
+	}
+	physical, err := s.lower(d, target)
+	if err != nil {
+		return nil, err
+	}
+	return &work{Request: req, target: target, physical: physical}, nil
+}
+
+// plan returns the plan from head to the target. A plan that another tenant at
+// the same fingerprint needed is shared, and then the snapshot is not even read.
+func (s *Service) plan(ctx context.Context, t *tenant, w *work, head *history.Revision) (*plan.Plan, error) {
+	base := ""
+	if head != nil {
+		base = head.Result
+	}
+	key := fmt.Sprintf("%s %d %s %s %s %q", t.d.Engine(), t.Version().Major, w.Strategy, base, w.physical.fingerprint, w.target.Modules)
+	if p, ok := s.plans.Get(key); ok {
+		return p, nil
+	}
+	in := plan.Input{
+		EngineVersion: t.Version().Major, Strategy: w.Strategy,
+		Modules: w.target.Modules, Target: w.physical.schema,
+	}
+	switch {
+	case head == nil:
+	case base == w.physical.fingerprint:
+		in.Base = w.physical.schema
+	default:
+		snapshot, err := t.history.Snapshot(ctx, t, head.Number)
+		if err != nil {
+			return nil, err
+		}
+		if err := trusted(snapshot, head); err != nil {
+			return nil, err
+		}
+		in.Base = snapshot
+	}
+	p, err := plan.Build(ctx, t.d, in)
+	if err != nil {
+		return nil, err
+	}
+	s.plans.Add(key, p)
+	return p, nil
+}
+
+// trusted proves that the snapshot is the one that was recorded.
+func trusted(snapshot *schema.Schema, head *history.Revision) error {
+	if snapshot != nil && snapshot.Fingerprint() == head.Result {
+		return nil
+	}
+	return fault.New(fault.Corrupt, "SNAPSHOT_CHANGED",
+		"the snapshot of revision %d does not have the fingerprint that was recorded with it", head.Number).
+		Suggest("somebody edited lockstep_history; restore it from a backup before going on")
+}
+
+// changes tells whether executing p would record anything.
+func changes(p *plan.Plan, head *history.Revision) bool {
+	return head == nil || !p.Empty() || p.Result != head.Result ||
+		p.Target != head.Target || !slices.Equal(p.Modules, head.Modules)
+}
