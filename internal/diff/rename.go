@@ -61,12 +61,22 @@ func claimed(target *schema.Schema, draft *schema.Draft, name string) bool {
 	return false
 }
 
+// claimedColumn is claimed for the columns of one table.
+func claimedColumn(to, from *schema.Table, name string) bool {
+	for _, c := range to.Columns {
+		if c.Name != name && from.Column(c.Name) == nil && slices.Contains(c.RenamedFrom, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // columnRenames does the same for the columns of one table.
 func columnRenames(draft *schema.Draft, to *schema.Table) ([]Change, error) {
 	from := draft.Table(to.Name)
 	pairs := map[string]string{}
 	for _, c := range to.Columns {
-		if from.Column(c.Name) != nil {
+		if from.Column(c.Name) != nil && !claimedColumn(to, from, c.Name) {
 			continue
 		}
 		for _, old := range c.RenamedFrom {
