@@ -5,6 +5,13 @@
 // truth is the database that GORM's AutoMigrate makes from the same structs.
 // What cannot be decided from the source is an error that names file, line,
 // what was found and the tag that settles it; it is never guessed or skipped.
+//
+// The files follow GORM's own: model.go is its schema.Parse, field.go, kind.go
+// and embed.go its ParseField, relation.go, guess.go and many2many.go its
+// relationships, index.go and constraint.go what the migrator adds. valuer.go
+// and condition.go stand in for the one place where GORM runs code of the
+// module. select.go says which structs are entities, world.go, check.go and
+// missing.go load the source, stubs holds the types that are known without.
 package entity
 
 import (
@@ -27,7 +34,8 @@ type Options struct {
 	// Manifest replaces the module's own lockstep.yaml; nil: read that, if any.
 	Manifest *Manifest
 	// Entities are patterns for a module without a manifest: a package
-	// ("./types", "./models/..."), or a type in one ("./types.User").
+	// ("./types", "./models/..."), or a type in one ("./types.User"). They
+	// replace those of a manifest.
 	Entities []string
 }
 

@@ -1,0 +1,139 @@
+package entity
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// directives are the //lockstep: lines in the comment above a struct:
+//
+//	//lockstep:entity             the struct is an entity
+//	//lockstep:ignore             the struct is none
+//	//lockstep:table name         its table's name, when TableName cannot be read
+//	//lockstep:renamed_from a[,b] the table's earlier names
+type directives struct {
+	entity      bool
+	ignore      bool
+	table       string
+	renamedFrom []string
+}
+
+// directiveError is what is wrong with a directive, and where.
+type directiveError struct {
+	pos  token.Pos
+	text string
+}
+
+const directivePrefix = "//lockstep:"
+
+// parseDirectives reads the directives of a comment.
+func parseDirectives(doc []*ast.Comment) (directives, []directiveError) {
+	var (
+		d    directives
+		errs []directiveError
+	)
+	for _, c := range doc {
+		text, ok := strings.CutPrefix(c.Text, directivePrefix)
+		if !ok {
+			continue
+		}
+		word, arg, _ := strings.Cut(strings.TrimSpace(text), " ")
+		arg = strings.TrimSpace(arg)
+		switch {
+		case word == "entity" && arg == "":
+			d.entity = true
+		case word == "ignore" && arg == "":
+			d.ignore = true
+		case word == "table" && arg != "" && !strings.ContainsAny(arg, " \t"):
+			d.table = arg
+		case word == "renamed_from" && arg != "":
+			d.renamedFrom = append(d.renamedFrom, commaList(arg)...)
+		default:
+			errs = append(errs, directiveError{c.Pos(), fmt.Sprintf("the directive %q is not understood", c.Text)})
+		}
+	}
+	return d, errs
+}
+
+// Hints that several errors share.
+const (
+	hintDirectives = "the directives are //lockstep:entity, //lockstep:ignore, //lockstep:table NAME and //lockstep:renamed_from NAME[,NAME]"
+	hintLockTag    = `the settings are renamed_from:NAME[,NAME], type=TYPE, type.ENGINE=TYPE and ignore, separated by ";"`
+)
+
+// fieldTag is the content of a `lockstep:"…"` tag: settings separated by ";",
+// each `key:value` or `key=value`.
+type fieldTag struct {
+	ignore      bool
+	typ         string            // type=…: for every engine
+	engines     map[string]string // type.ENGINE=…
+	renamedFrom []string
+}
+
+// engines are the names that type.ENGINE knows.
+func engines() []string { return []string{"postgres", "mysql", "mariadb", "sqlserver", "sqlite"} }
+
+// parseFieldTag reads a lockstep tag; problems are texts for a person. A type
+// for mysql stands for mariadb too unless that has one of its own, as in GORM
+// both go by the name of mysql.
+func parseFieldTag(tag reflect.StructTag) (fieldTag, []string) {
+	var (
+		t    fieldTag
+		errs []string
+	)
+	for setting := range strings.SplitSeq(tag.Get("lockstep"), ";") {
+		if setting = strings.TrimSpace(setting); setting == "" {
+			continue
+		}
+		key, value := setting, ""
+		if i := strings.IndexAny(setting, ":="); i >= 0 {
+			key, value = strings.TrimSpace(setting[:i]), strings.TrimSpace(setting[i+1:])
+		}
+		if err := t.set(key, value); err != "" {
+			errs = append(errs, err)
+		}
+	}
+	if my, ok := t.engines["mysql"]; ok && t.engines["mariadb"] == "" {
+		t.engines["mariadb"] = my
+	}
+	return t, errs
+}
+
+func (t *fieldTag) set(key, value string) string {
+	engine, perEngine := strings.CutPrefix(key, "type.")
+	switch {
+	case key == "ignore" && value == "":
+		t.ignore = true
+	case value == "":
+		return fmt.Sprintf("the lockstep setting %q has no value, or is not known", key)
+	case key == "renamed_from":
+		t.renamedFrom = append(t.renamedFrom, commaList(value)...)
+	case key == "type":
+		t.typ = value
+	case perEngine && slices.Contains(engines(), engine):
+		if t.engines == nil {
+			t.engines = map[string]string{}
+		}
+		t.engines[engine] = value
+	case perEngine:
+		return fmt.Sprintf("the lockstep setting %q names no engine; there are %s", key, strings.Join(engines(), ", "))
+	default:
+		return fmt.Sprintf("the lockstep setting %q is not known", key)
+	}
+	return ""
+}
+
+// commaList splits "a, b" into its non-empty parts.
+func commaList(s string) []string {
+	var out []string
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}

@@ -1,0 +1,150 @@
+package entity
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/lockstepdb/lockstep/internal/schema"
+)
+
+// table makes the neutral table of a model.
+func (p *pass) table(m *model) *schema.Table {
+	t := &schema.Table{Name: m.table, RenamedFrom: m.dirs.renamedFrom, Origin: p.tableOrigin(m)}
+	for _, f := range m.primary {
+		if f.ignoreMigration {
+			p.reportField(f, "take the tag `-:migration` off", "the primary key has no column")
+			continue
+		}
+		t.PrimaryKey = append(t.PrimaryKey, f.dbName)
+	}
+	for _, name := range m.dbNames {
+		f := m.byDBName[name]
+		if f.ignoreMigration || f.dataType == "" {
+			continue
+		}
+		t.Columns = append(t.Columns, p.column(m, t, f))
+	}
+	if len(t.Columns) == 0 {
+		p.report(m.pos, "leave it out: //lockstep:ignore", "%s declares no column", m.name)
+	}
+	p.indexes(m, t)
+	p.foreignKeys(m, t)
+	p.checks(m, t)
+	return t
+}
+
+// column makes one column. It may not be null when it is tagged so, or is a
+// part of the key; whether the Go field is a pointer makes no difference.
+func (p *pass) column(m *model, t *schema.Table, f *field) *schema.Column {
+	c := &schema.Column{
+		Name:          f.dbName,
+		AutoIncrement: f.autoIncrement,
+		Comment:       f.comment,
+		RenamedFrom:   f.lock.renamedFrom,
+		Origin:        p.columnOrigin(m, f),
+	}
+	c.Type = p.columnType(f)
+	notNull := f.notNull
+	if c.Type.Kind == schema.Raw {
+		var facts rawFacts
+		c.Type.Raw, facts = splitRaw(c.Type.Raw)
+		notNull = notNull || facts.notNull
+		c.AutoIncrement = c.AutoIncrement || facts.autoIncrement
+		if facts.primaryKey && !slices.Contains(t.PrimaryKey, f.dbName) {
+			p.reportField(f, "use the tag `primaryKey`", "its type says PRIMARY KEY, but the key of %s is another", t.Name)
+		}
+		if facts.refused != "" {
+			p.reportField(f, "use the tag of that name", "its type holds more than a type:%s", facts.refused)
+		}
+		if c.AutoIncrement {
+			c.Type.Bits = f.size
+		}
+	}
+	c.Nullable = !notNull && !c.AutoIncrement && !slices.Contains(t.PrimaryKey, f.dbName)
+	if !c.AutoIncrement || f.def != "" {
+		c.Default = p.defaultOf(f)
+	}
+	return c
+}
+
+// tableOrigin says where a table was declared; for a join table, the relation.
+func (p *pass) tableOrigin(m *model) schema.Origin {
+	mod, at := p.w.position(m.pos)
+	o := schema.Origin{File: at.File, Line: at.Line}
+	if mod != nil {
+		o.Module, o.Version = mod.Path, mod.Version.Version
+	}
+	if m.typ != nil {
+		o.Type = qualifiedName(m.typ)
+	}
+	return o
+}
+
+// columnOrigin says where a column was declared: the field, or for a known type
+// such as gorm.Model the field that embeds it.
+func (p *pass) columnOrigin(m *model, f *field) schema.Origin {
+	o := schema.Origin{}
+	if mod, at := p.w.position(p.mendable(f)); mod != nil {
+		o.Module, o.Version = mod.Path, mod.Version.Version
+		o.File, o.Line = at.File, at.Line
+	}
+	owner := m
+	if f.owner != nil {
+		owner = f.owner
+	}
+	if owner.typ != nil {
+		o.Type = qualifiedName(owner.typ)
+	}
+	return o
+}
+
+// merge adds a table, or finds it declared already.
+func (p *pass) merge(s *schema.Schema, m *model, t *schema.Table, makers map[string]*model) {
+	first := makers[t.Name]
+	switch {
+	case first == nil:
+		makers[t.Name] = m
+		s.Tables = append(s.Tables, t)
+	case first.join || m.join:
+		p.mergeJoin(s.Table(t.Name), t, m)
+	default:
+		_, at := p.w.position(first.pos)
+		p.report(m.pos, hintTable+", or leave one out: //lockstep:ignore",
+			"the table %s of %s is declared already, by %s at %s", t.Name, m.name, first.name, at)
+	}
+}
+
+// mergeJoin joins the table of a many2many with one of the same name: the other
+// side's, or a struct for it. Both must have the same columns at least.
+func (p *pass) mergeJoin(have, join *schema.Table, m *model) {
+	for _, c := range join.Columns {
+		if have.Column(c.Name) == nil {
+			p.report(m.pos, "name the columns: `gorm:\"joinForeignKey:…;joinReferences:…\"`",
+				"the join table %s needs a column %s, which its declaration at %s:%d does not have", join.Name, c.Name, have.Origin.File, have.Origin.Line)
+			return
+		}
+	}
+	for _, fk := range join.ForeignKeys {
+		if have.ForeignKey(fk.Name) == nil && !slices.ContainsFunc(have.ForeignKeys, func(o *schema.ForeignKey) bool {
+			return o.RefTable == fk.RefTable && slices.Equal(o.Columns, fk.Columns)
+		}) {
+			have.ForeignKeys = append(have.ForeignKeys, fk)
+		}
+	}
+}
+
+// indexNames refuses an index name that two tables of the module share.
+func (p *pass) indexNames(s *schema.Schema, makers map[string]*model) {
+	owner := map[string]string{}
+	for _, t := range s.Tables {
+		for _, x := range t.Indexes {
+			first, taken := owner[strings.ToLower(x.Name)]
+			if taken && first != t.Name {
+				p.report(p.indexPos(makers[t.Name], x.Name), "give each index a name of its own",
+					"the index %s of the table %s is on the table %s too; engines take the name once in a schema", x.Name, t.Name, first)
+				continue
+			}
+			owner[strings.ToLower(x.Name)] = t.Name
+		}
+	}
+}
