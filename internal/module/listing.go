@@ -76,7 +76,11 @@ func (c *Client) latest(ctx context.Context, src source, path string, l *listing
 	}
 	data, err := read(ctx, src, escaped+"/@latest", maxInfo)
 	if errors.Is(err, errAbsent) && l.tip != "" {
-		return Info{Version: l.tip}, nil
+		i, err := c.info(ctx, src, gomod.Version{Path: path, Version: l.tip})
+		if errors.Is(err, errAbsent) {
+			return Info{Version: l.tip}, nil
+		}
+		return i, err
 	}
 	if err != nil {
 		return Info{}, err

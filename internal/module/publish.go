@@ -231,11 +231,10 @@ func (p *publication) sameZip(old []byte) bool {
 	return err == nil && got.sum == p.sum
 }
 
-// enlist adds the version to the list. Lines that are there stay as they are.
+// enlist adds the version to the list. Lines that are there stay as they are. A
+// pseudo-version is listed too: there is no @latest here, and clients take the
+// newest of them where there is nothing else.
 func (p *publication) enlist(list string) error {
-	if gomod.IsPseudoVersion(p.mv.Version) {
-		return nil // a list holds tagged versions only
-	}
 	old, err := os.ReadFile(list) //nolint:gosec // made of an escaped path, which holds no ".."
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return p.failed(err)

@@ -230,7 +230,7 @@ func (g *graph) notes(ctx context.Context, v Version, r *resolved) (notes []stri
 		if len(g.client.sources) == 0 {
 			return nil, nil
 		}
-		return []string{fmt.Sprintf("%s: whether it is retracted could not be found out: no source answers", v)}, nil
+		return []string{fmt.Sprintf("%s: whether it is retracted could not be found out: no source lists its versions now", v)}, nil
 	}
 	if why := st.retracted(v.Version); why != "" {
 		notes = append(notes, fmt.Sprintf("%s is retracted: %s", v, why))

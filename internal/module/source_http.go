@@ -118,8 +118,8 @@ func (s *httpSource) status(code int, rel string) (again bool, err error) {
 	case code == http.StatusNotFound, code == http.StatusGone:
 		return false, fmt.Errorf("%s: %s: %w", s.shown, rel, errAbsent)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusProxyAuthRequired:
-		return false, fault.New(fault.Unavailable, ReasonSourceDenied, "the module source %s denies access (status %d)", s.shown, code).
-			Suggest("check the user and password in the source's URL")
+		return false, fault.New(fault.Unavailable, ReasonSourceDenied, "the module source %s denies access to %s (status %d)", s.shown, rel, code).
+			Suggest("check the user and password in the source's URL, and whether the source may serve this module")
 	case strings.HasSuffix(rel, "/@latest") && (code == http.StatusMethodNotAllowed || code == http.StatusNotImplemented):
 		return false, fmt.Errorf("%s: %s: %w", s.shown, rel, errAbsent) // @latest is optional
 	}

@@ -27,19 +27,23 @@ func reverse(versions []string) { slices.Reverse(versions) }
 // longer than a sentence or two.
 func short(s, otherwise string) string {
 	const most = 400
-	out := make([]rune, 0, len(s))
-	for _, r := range strings.Join(strings.Fields(s), " ") {
-		if len(out) == most {
-			return string(out) + "…"
+	printable := strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
 		}
 		if unicode.IsPrint(r) {
-			out = append(out, r)
+			return r
 		}
-	}
-	if len(out) == 0 {
+		return -1
+	}, s)
+	line := []rune(strings.Join(strings.Fields(printable), " "))
+	switch {
+	case len(line) == 0:
 		return otherwise
+	case len(line) > most:
+		return string(line[:most]) + "…"
 	}
-	return string(out)
+	return string(line)
 }
 
 // some joins the first few of a list and says how many more there are.
