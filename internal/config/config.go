@@ -1,0 +1,131 @@
+// Package config holds the one validated configuration of lockstep. A setting
+// comes from a flag, else from the environment (LOCKSTEP_…), else from the YAML
+// file, else from its default; every setting has the same name in all of them.
+package config
+
+import (
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lockstepdb/lockstep/internal/fault"
+)
+
+// The reason of every error of this package.
+const reasonInvalid = "CONFIG_INVALID"
+
+// Config is the whole configuration.
+type Config struct {
+	Listen          string        // host:port of the gRPC API
+	HTTPListen      string        // host:port of the HTTP API; "" or "off": none
+	RequestTimeout  time.Duration // for calls that bring no deadline
+	ExecuteTimeout  time.Duration // the same for executions
+	ShutdownTimeout time.Duration // how long running calls may take to end
+	MaxMessageBytes int           // of one message of the API
+
+	LogLevel  slog.Level
+	LogFormat string // text or json
+
+	Source   string            // module sources, as in GOPROXY
+	Replace  map[string]string // working copies by module path
+	Modules  []string          // module paths that ListModules lists
+	CacheDir string            // of modules; "": in the user's cache directory
+	SumDB    string            // checksum database, as in GOSUMDB; "": none
+	NoSumDB  string            // patterns, as in GONOSUMDB
+	Limits   Limits
+}
+
+// Limits bound what is accepted of one module version; 0: the default.
+type Limits struct {
+	ZipBytes      int64
+	UnpackedBytes int64
+	Files         int
+}
+
+// defaultSource is where modules come from when nothing says otherwise.
+const defaultSource = "https://proxy.golang.org"
+
+// Default returns the configuration before anything is set.
+func Default() Config {
+	return Config{
+		Listen:          "127.0.0.1:7300",
+		HTTPListen:      "127.0.0.1:7301",
+		RequestTimeout:  2 * time.Minute,
+		ExecuteTimeout:  time.Hour,
+		ShutdownTimeout: 30 * time.Second,
+		MaxMessageBytes: 64 << 20,
+		LogLevel:        slog.LevelInfo,
+		LogFormat:       "text",
+		Replace:         map[string]string{},
+	}
+}
+
+// Sources are the places that settings come from.
+type Sources struct {
+	Flags  map[string]string // values of flags that were given, by name
+	Getenv func(string) string
+	File   []byte // content of the YAML file; nil: none
+	Name   string // of that file, for errors
+}
+
+// Load reads the configuration and validates it. Errors are Invalid and name
+// the setting and where it came from; they never repeat a value.
+func Load(s Sources) (Config, error) {
+	cfg := Default()
+	file, err := parseFile(s.File, s.Name)
+	if err != nil {
+		return cfg, err
+	}
+	for _, o := range Options() {
+		value, origin, given := "", "", false
+		if v, ok := s.Flags[o.Name]; ok {
+			value, origin, given = v, "--"+o.Name, true
+		} else if v := s.Getenv(o.Env()); v != "" {
+			value, origin, given = v, o.Env(), true
+		} else if v, ok := file[o.Key()]; ok {
+			value, origin, given = v, o.Key()+" in "+s.Name, true
+		}
+		if !given {
+			continue
+		}
+		if err := o.set(&cfg, value); err != nil {
+			return cfg, fault.Wrap(err, fault.Invalid, reasonInvalid, "%s: %s", origin, err.Error()).
+				Suggest("%s: %s", o.Name, o.Usage)
+		}
+	}
+	if cfg.Source == "" {
+		cfg.Source = s.Getenv("GOPROXY")
+	}
+	if cfg.Source == "" {
+		cfg.Source = defaultSource
+	}
+	return cfg, cfg.validate()
+}
+
+// Replaced returns the paths that are read from a working copy, sorted.
+func (c *Config) Replaced() []string { return slices.Sorted(maps.Keys(c.Replace)) }
+
+// HTTP tells whether the HTTP API is wanted.
+func (c *Config) HTTP() bool { return c.HTTPListen != "" && c.HTTPListen != "off" }
+
+// validate checks what no single setting can.
+func (c *Config) validate() error {
+	if c.HTTP() && c.Listen == c.HTTPListen && !strings.HasSuffix(c.Listen, ":0") {
+		return fault.New(fault.Invalid, reasonInvalid, "listen and http-listen are the same address").
+			Suggest("give the HTTP API a port of its own, or switch it off with http-listen=off")
+	}
+	return nil
+}
+
+// Loopback tells whether an address can be reached from this machine only.
+func Loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

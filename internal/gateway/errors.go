@@ -1,0 +1,57 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	grpcstatus "google.golang.org/grpc/status"
+
+	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/rpc/status"
+)
+
+// handleError writes an error as google.rpc.Status. An error without details of
+// ours was made by the gateway from a body or a parameter that it could not
+// read; its text may repeat what was sent, a password included, so it is
+// replaced.
+func handleError(
+	ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error,
+) {
+	if len(grpcstatus.Convert(err).Details()) == 0 {
+		err = status.Of(unreadable(err)).Err()
+	}
+	runtime.DefaultHTTPErrorHandler(ctx, mux, m, w, r, err)
+}
+
+// unreadable says what can be said of an error without details.
+func unreadable(err error) *fault.Error {
+	f := status.Fault(err)
+	if f.Kind != fault.Invalid {
+		return f
+	}
+	text := grpcstatus.Convert(err).Message()
+	f = fault.New(fault.Invalid, "REQUEST_MALFORMED", "the request cannot be read as JSON of this call").
+		Suggest("compare it with the schema at /openapi.json")
+	v := fault.Violation{Subject: "body", Description: "not as the schema says"}
+	if at := regexp.MustCompile(`line (\d+:\d+)`).FindStringSubmatch(text); at != nil {
+		v.Description += ", at line " + at[1]
+	}
+	if name := regexp.MustCompile(`unknown field "([A-Za-z_][A-Za-z0-9_]{0,60})"`).FindStringSubmatch(text); name != nil {
+		v.Subject, v.Description = name[1], "there is no such field"
+	}
+	f.Violations = []fault.Violation{v}
+	return f
+}
+
+// handleRoutingError answers what no route of the API takes.
+func handleRoutingError(
+	ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int,
+) {
+	f := fault.New(fault.NotFound, "ROUTE_UNKNOWN", "the API has no such path")
+	if code == http.StatusMethodNotAllowed {
+		f = fault.New(fault.Unsupported, "METHOD_NOT_ALLOWED", "the API does not take this method here")
+	}
+	handleError(ctx, mux, m, w, r, status.Of(f.Suggest("see /openapi.json for what there is")).Err())
+}

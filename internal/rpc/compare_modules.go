@@ -1,0 +1,55 @@
+package rpc
+
+import (
+	"context"
+	"slices"
+
+	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
+	"github.com/lockstepdb/lockstep/internal/diff"
+	"github.com/lockstepdb/lockstep/internal/migrate"
+	"github.com/lockstepdb/lockstep/internal/schema"
+)
+
+// CompareModules composes two sets and compares the targets.
+func (s *moduleService) CompareModules(
+	ctx context.Context, req *lockstepv1.CompareModulesRequest,
+) (*lockstepv1.CompareModulesResponse, error) {
+	from := &migrate.Target{Schema: &schema.Schema{}}
+	if req.GetFrom() != nil {
+		var err error
+		if from, err = s.compose(ctx, req.GetFrom()); err != nil {
+			return nil, err
+		}
+	}
+	to, err := s.compose(ctx, req.GetTo())
+	if err != nil {
+		return nil, err
+	}
+	changes, err := diff.Diff(from.Schema, to.Schema)
+	if err != nil {
+		return nil, err
+	}
+	out := &lockstepv1.CompareModulesResponse{
+		From:     toModuleVersions(from.Modules),
+		To:       toModuleVersions(to.Modules),
+		Warnings: slices.Concat(from.Warnings, to.Warnings),
+	}
+	for _, a := range diff.Assess(changes) {
+		out.Changes = append(out.Changes, toAssessed(a))
+	}
+	return out, nil
+}
+
+func (s *moduleService) compose(ctx context.Context, m *lockstepv1.ModuleSet) (*migrate.Target, error) {
+	set, warnings, err := s.sets.read(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	target, err := s.sets.migrator.Compose(ctx, set)
+	if err != nil {
+		return nil, err
+	}
+	composed := *target
+	composed.Warnings = slices.Concat(warnings, target.Warnings)
+	return &composed, nil
+}

@@ -1,0 +1,61 @@
+// Package rpc serves the public API over gRPC: it translates requests into
+// calls of the use cases and their results back, and nothing else. Every error
+// leaves as a google.rpc.Status with a stable reason (package status); wire
+// types stop here.
+//
+// The command line in-process, the HTTP gateway and remote callers all come
+// through this server: there is one code path and no back door.
+package rpc
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
+	"github.com/lockstepdb/lockstep/internal/migrate"
+	"github.com/lockstepdb/lockstep/internal/module"
+)
+
+// DefaultMaxMessageBytes bounds a message in both directions: the plan that
+// initialises a tenant of ten thousand tables must fit.
+const DefaultMaxMessageBytes = 64 << 20
+
+// Modules is what the API needs to know of module sources.
+type Modules interface {
+	// Versions lists the versions of a module, newest first.
+	Versions(ctx context.Context, path string) ([]module.Info, error)
+	// Fetch returns the content of one version.
+	Fetch(ctx context.Context, path, version string) (*module.Module, error)
+}
+
+// Config is what a server is made of. Migrator, Modules, Logger and Now are
+// required.
+type Config struct {
+	Migrator migrate.Migrator
+	Modules  Modules
+	Offered  []string // paths that ListModules lists
+	Replaced []string // paths that are read from a working copy
+
+	Logger *slog.Logger
+	Now    func() time.Time
+
+	RequestTimeout  time.Duration // for calls that bring no deadline; 0: none
+	ExecuteTimeout  time.Duration // the same for ExecuteMigration
+	ShutdownTimeout time.Duration // how long running calls may take to end; 0: no wait
+	MaxMessageBytes int           // 0: DefaultMaxMessageBytes
+}
+
+// moduleService implements lockstep.v1.ModuleService.
+type moduleService struct {
+	lockstepv1.UnimplementedModuleServiceServer
+	sets     *sets
+	offered  []string
+	replaced []string
+}
+
+// migrationService implements lockstep.v1.MigrationService.
+type migrationService struct {
+	lockstepv1.UnimplementedMigrationServiceServer
+	sets *sets
+}

@@ -1,0 +1,91 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
+	"github.com/lockstepdb/lockstep/internal/fault"
+)
+
+// Server is the gRPC server with everything that belongs to it. It can serve
+// several listeners.
+type Server struct {
+	grpc   *grpc.Server
+	health *health.Server
+	cfg    Config
+}
+
+// NewServer makes a server; it listens nowhere yet.
+func NewServer(cfg Config) (*Server, error) {
+	if cfg.Migrator == nil || cfg.Modules == nil || cfg.Logger == nil || cfg.Now == nil {
+		return nil, fault.New(fault.Bug, "SERVER_INCOMPLETE", "the gRPC server was not given all it needs")
+	}
+	if cfg.MaxMessageBytes <= 0 {
+		cfg.MaxMessageBytes = DefaultMaxMessageBytes
+	}
+	validator, err := protovalidate.New(protovalidate.WithMessages(requestMessages()...))
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Bug, "VALIDATOR_BROKEN", "the rules of the API cannot be compiled")
+	}
+	c := chain{cfg: cfg, validator: validator}
+	s := &Server{cfg: cfg, health: health.NewServer(), grpc: grpc.NewServer(
+		grpc.MaxRecvMsgSize(cfg.MaxMessageBytes),
+		grpc.MaxSendMsgSize(cfg.MaxMessageBytes),
+		grpc.ChainUnaryInterceptor(c.unary()...),
+		grpc.ChainStreamInterceptor(c.stream()...),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+	)}
+	shared := &sets{migrator: cfg.Migrator, modules: cfg.Modules, replaced: cfg.Replaced}
+	lockstepv1.RegisterModuleServiceServer(s.grpc, &moduleService{
+		sets: shared, offered: cfg.Offered, replaced: cfg.Replaced,
+	})
+	lockstepv1.RegisterMigrationServiceServer(s.grpc, &migrationService{sets: shared})
+	healthpb.RegisterHealthServer(s.grpc, s.health)
+	reflection.Register(s.grpc)
+	for name := range s.grpc.GetServiceInfo() {
+		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
+	}
+	return s, nil
+}
+
+// Serve answers on a listener until ctx is over or Shutdown is called, and
+// then lets running calls end.
+func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
+	stop := context.AfterFunc(ctx, s.Shutdown)
+	defer stop()
+	if err := s.grpc.Serve(lis); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fault.Wrap(err, fault.Unavailable, "LISTENER_FAILED", "the gRPC listener on %s failed", lis.Addr())
+	}
+	return nil // after a graceful stop, Serve has waited for its end
+}
+
+// Shutdown takes no more calls, waits for the running ones as long as the
+// configuration says, and then cuts them off: what they were executing is
+// rolled back.
+func (s *Server) Shutdown() {
+	s.health.Shutdown()
+	done := make(chan struct{})
+	go func() {
+		s.grpc.GracefulStop()
+		close(done)
+	}()
+	timer := time.NewTimer(s.cfg.ShutdownTimeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		s.grpc.Stop()
+		<-done
+	}
+}

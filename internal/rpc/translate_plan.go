@@ -1,0 +1,125 @@
+package rpc
+
+import (
+	"math"
+
+	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/module"
+	"github.com/lockstepdb/lockstep/internal/plan"
+	"github.com/lockstepdb/lockstep/internal/strategy"
+)
+
+// i32 narrows a count; counts here never come near the limit.
+func i32(n int) int32 {
+	return int32(min(max(n, math.MinInt32), math.MaxInt32)) //nolint:gosec // bounded on this line
+}
+
+func toModuleVersion(v module.Version) *lockstepv1.ModuleVersion {
+	return &lockstepv1.ModuleVersion{Path: v.Path, Version: v.Version, Sum: v.Sum}
+}
+
+func toModuleVersions(vs []module.Version) []*lockstepv1.ModuleVersion {
+	out := make([]*lockstepv1.ModuleVersion, 0, len(vs))
+	for _, v := range vs {
+		out = append(out, toModuleVersion(v))
+	}
+	return out
+}
+
+func fromStrategy(s lockstepv1.Strategy) (strategy.Name, error) {
+	switch s {
+	case lockstepv1.Strategy_STRATEGY_UNSPECIFIED, lockstepv1.Strategy_STRATEGY_SAFE:
+		return strategy.Safe, nil
+	case lockstepv1.Strategy_STRATEGY_ADD_ONLY:
+		return strategy.AddOnly, nil
+	case lockstepv1.Strategy_STRATEGY_FULL:
+		return strategy.Full, nil
+	}
+	return "", fault.New(fault.Invalid, "STRATEGY_UNKNOWN", "there is no strategy %d", int32(s)).
+		Suggest("use add-only, safe or full")
+}
+
+func toStrategy(s strategy.Name) lockstepv1.Strategy {
+	switch s {
+	case strategy.AddOnly:
+		return lockstepv1.Strategy_STRATEGY_ADD_ONLY
+	case strategy.Safe:
+		return lockstepv1.Strategy_STRATEGY_SAFE
+	case strategy.Full:
+		return lockstepv1.Strategy_STRATEGY_FULL
+	}
+	return lockstepv1.Strategy_STRATEGY_UNSPECIFIED
+}
+
+func toEngine(e dialect.Engine) lockstepv1.Engine {
+	switch e {
+	case dialect.Postgres:
+		return lockstepv1.Engine_ENGINE_POSTGRES
+	case dialect.MySQL:
+		return lockstepv1.Engine_ENGINE_MYSQL
+	case dialect.MariaDB:
+		return lockstepv1.Engine_ENGINE_MARIADB
+	case dialect.SQLServer:
+		return lockstepv1.Engine_ENGINE_SQLSERVER
+	case dialect.SQLite:
+		return lockstepv1.Engine_ENGINE_SQLITE
+	}
+	return lockstepv1.Engine_ENGINE_UNSPECIFIED
+}
+
+func toPlan(p *plan.Plan) *lockstepv1.Plan {
+	if p == nil {
+		return nil
+	}
+	out := &lockstepv1.Plan{
+		Engine:            toEngine(p.Engine),
+		EngineVersion:     i32(p.EngineVersion),
+		Strategy:          toStrategy(p.Strategy),
+		Modules:           toModuleVersions(p.Modules),
+		BaseFingerprint:   p.Base,
+		TargetFingerprint: p.Target,
+		ResultFingerprint: p.Result,
+		Destructive:       p.Destructive(),
+		Digest:            p.Digest,
+		Verdicts:          make([]*lockstepv1.Verdict, 0, len(p.Verdicts)),
+		Statements:        make([]*lockstepv1.Statement, 0, len(p.Statements)),
+	}
+	for i := range p.Verdicts {
+		out.Verdicts = append(out.Verdicts, toVerdict(&p.Verdicts[i]))
+	}
+	for i := range p.Statements {
+		out.Statements = append(out.Statements, toStatement(&p.Statements[i]))
+	}
+	return out
+}
+
+func toStatement(s *plan.Statement) *lockstepv1.Statement {
+	out := &lockstepv1.Statement{
+		Sql:         s.SQL,
+		Summary:     s.Summary,
+		Table:       s.Table,
+		Destructive: s.Destructive,
+		Reverse:     s.Reverse,
+		Rebuild:     s.Rebuild,
+	}
+	for _, h := range s.Hazards {
+		out.Hazards = append(out.Hazards, &lockstepv1.Hazard{Kind: toHazard(h.Kind), Detail: h.Detail})
+	}
+	return out
+}
+
+func toHazard(k dialect.HazardKind) lockstepv1.HazardKind {
+	switch k {
+	case dialect.HazardDataLoss:
+		return lockstepv1.HazardKind_HAZARD_KIND_DATA_LOSS
+	case dialect.HazardMayFail:
+		return lockstepv1.HazardKind_HAZARD_KIND_MAY_FAIL
+	case dialect.HazardRewrite:
+		return lockstepv1.HazardKind_HAZARD_KIND_REWRITE
+	case dialect.HazardLock:
+		return lockstepv1.HazardKind_HAZARD_KIND_LOCK
+	}
+	return lockstepv1.HazardKind_HAZARD_KIND_UNSPECIFIED
+}

@@ -1,0 +1,48 @@
+package rpc
+
+import (
+	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
+	"github.com/lockstepdb/lockstep/internal/schema"
+)
+
+func toTable(t *schema.Table) *lockstepv1.Table {
+	out := &lockstepv1.Table{
+		Name: t.Name, Comment: t.Comment, PrimaryKey: t.PrimaryKey,
+		Columns: make([]*lockstepv1.Column, 0, len(t.Columns)),
+	}
+	for _, c := range t.Columns {
+		out.Columns = append(out.Columns, toColumn(c))
+	}
+	for _, x := range t.Indexes {
+		out.Indexes = append(out.Indexes, &lockstepv1.Index{
+			Name: x.Name, Unique: x.Unique, Constraint: x.Constraint,
+			Parts: indexParts(x), Where: x.Where, Method: x.Method,
+		})
+	}
+	for _, f := range t.ForeignKeys {
+		out.ForeignKeys = append(out.ForeignKeys, &lockstepv1.ForeignKey{
+			Name: f.Name, Columns: f.Columns, RefTable: f.RefTable, RefColumns: f.RefColumns,
+			OnDelete: string(f.OnDelete), OnUpdate: string(f.OnUpdate),
+		})
+	}
+	for _, c := range t.Checks {
+		out.Checks = append(out.Checks, &lockstepv1.Check{Name: c.Name, Expression: c.Expr})
+	}
+	if o := t.Origin; o.Module != "" {
+		out.Origin = &lockstepv1.Origin{
+			Module: o.Module, Version: o.Version, Type: o.Type, File: o.File, Line: i32(o.Line),
+		}
+	}
+	return out
+}
+
+func toColumn(c *schema.Column) *lockstepv1.Column {
+	out := &lockstepv1.Column{
+		Name: c.Name, Type: typeText(c.Type), PhysicalType: c.Physical, Nullable: c.Nullable,
+		AutoIncrement: c.AutoIncrement, Comment: c.Comment,
+	}
+	if c.Default != nil {
+		out.DefaultValue, out.DefaultIsExpression = &c.Default.Value, c.Default.Expr
+	}
+	return out
+}

@@ -1,0 +1,52 @@
+package rpc
+
+import (
+	"errors"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/proto"
+
+	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
+	"github.com/lockstepdb/lockstep/internal/fault"
+)
+
+// requestMessages lists the requests, so that their rules are compiled once at
+// the start, and a broken rule is seen there.
+func requestMessages() []proto.Message {
+	return []proto.Message{
+		&lockstepv1.ListModulesRequest{},
+		&lockstepv1.ListModuleVersionsRequest{},
+		&lockstepv1.GetModuleRequest{},
+		&lockstepv1.CompareModulesRequest{},
+		&lockstepv1.GetTenantVersionRequest{},
+		&lockstepv1.PreviewMigrationRequest{},
+		&lockstepv1.ExecuteMigrationRequest{},
+		&lockstepv1.ListRevisionsRequest{},
+		&lockstepv1.GetRevisionRequest{},
+	}
+}
+
+// validate checks a request against the rules in the protos. Violations name
+// the field and the rule, never the value.
+func (c chain) validate(m any) error {
+	msg, ok := m.(proto.Message)
+	if !ok {
+		return nil
+	}
+	err := c.validator.Validate(msg)
+	if err == nil {
+		return nil
+	}
+	var invalid *protovalidate.ValidationError
+	if !errors.As(err, &invalid) {
+		return fault.Wrap(err, fault.Bug, "VALIDATOR_BROKEN", "the rules of the API cannot be evaluated")
+	}
+	out := fault.New(fault.Invalid, "REQUEST_INVALID", "the request breaks %d rule(s) of the API", len(invalid.Violations))
+	for _, v := range invalid.Violations {
+		out.Violations = append(out.Violations, fault.Violation{
+			Subject:     protovalidate.FieldPathString(v.Proto.GetField()),
+			Description: v.Proto.GetMessage(),
+		})
+	}
+	return out
+}
