@@ -85,4 +85,3 @@ func replacement(f *modfile.File, path, version string) *modfile.Replace {
 	}
 	return all
 }
-

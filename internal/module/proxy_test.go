@@ -221,4 +221,3 @@ func query1(t *testing.T, c *Client, ref string) (string, error) {
 	require.Equal(t, v.Version, i.Version)
 	return v.Version, nil
 }
-

@@ -91,7 +91,7 @@ func (d *sumDB) check(ctx context.Context, mv gomod.Version, part, sum string) e
 			return mismatch(mv, part, "the checksum database "+d.name+" knows it as "+strings.TrimPrefix(line, want)+", and it is "+sum)
 		}
 	}
-	return d.unknown(mv, nil)
+	return d.unknown(mv)
 }
 
 // failed names the cause of a failed look-up; the client of the database does
@@ -107,7 +107,7 @@ func (d *sumDB) failed(ctx context.Context, mv gomod.Version, ops *sumOps, err e
 			"the checksum database %s contradicts what it said before, or its signature is wrong", d.name).
 			Suggest("do not use modules from it before it is known why")
 	case errors.Is(remote, errAbsent):
-		return d.unknown(mv, remote)
+		return d.unknown(mv)
 	case fault.As(remote) != nil:
 		return remote
 	}
@@ -115,8 +115,8 @@ func (d *sumDB) failed(ctx context.Context, mv gomod.Version, ops *sumOps, err e
 		d.name, mv.Path, mv.Version).Suggest("check the key of the database")
 }
 
-func (d *sumDB) unknown(mv gomod.Version, err error) error {
-	return fault.Wrap(err, fault.Refused, ReasonSumDBUnknown, "the checksum database %s does not know %s@%s", d.name, mv.Path, mv.Version).
+func (d *sumDB) unknown(mv gomod.Version) error {
+	return fault.New(fault.Refused, ReasonSumDBUnknown, "the checksum database %s does not know %s@%s", d.name, mv.Path, mv.Version).
 		Suggest("name the paths of private modules in the list of patterns that it is not asked for")
 }
 
