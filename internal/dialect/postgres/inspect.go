@@ -1,0 +1,212 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"strings"
+
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/schema"
+)
+
+// Inspect implements dialect.Inspector in three round trips, whatever the
+// number of tables: columns, indexes, constraints.
+func (d *Dialect) Inspect(ctx context.Context, q dialect.Querier, tables []string) (*schema.Schema, error) {
+	i := &inspection{q: q, names: arrayText(tables), out: &schema.Schema{Engine: string(dialect.Postgres)}, byName: map[string]*schema.Table{}}
+	for _, read := range []func(context.Context) error{i.columns, i.indexes, i.constraints} {
+		if err := read(ctx); err != nil {
+			return nil, d.Classify(err)
+		}
+		if len(i.byName) == 0 {
+			break
+		}
+	}
+	return i.out, nil
+}
+
+// Compare implements dialect.Inspector.
+func (*Dialect) Compare(promised, found *schema.Table) []string {
+	return dialect.Comparison{Type: canonicalType, Method: "btree"}.Compare(promised, found)
+}
+
+type inspection struct {
+	q      dialect.Querier
+	names  string
+	out    *schema.Schema
+	byName map[string]*schema.Table
+}
+
+// arrayText is the text form of an array, which needs nothing of a driver:
+// https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
+func arrayText(items []string) string {
+	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+	quoted := make([]string, len(items))
+	for i, s := range items {
+		quoted[i] = `"` + escape.Replace(s) + `"`
+	}
+	return "{" + strings.Join(quoted, ",") + "}"
+}
+
+// each runs a query over the named tables and scans every row.
+func (i *inspection) each(ctx context.Context, query string, scan func(*sql.Rows) error) error {
+	rows, err := i.q.QueryContext(ctx, query, i.names)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() //nolint:errcheck // rows.Err tells
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// A column numbers by itself when a sequence belongs to it (serial, identity)
+// and it takes its values from there.
+const columnsQuery = `
+SELECT c.relname::text, coalesce(obj_description(c.oid, 'pg_class'), ''), coalesce(a.attname::text, ''),
+       coalesce(format_type(a.atttypid, a.atttypmod), ''), coalesce(a.attnotnull, false),
+       coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(col_description(c.oid, a.attnum), ''),
+       coalesce(a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%' AND EXISTS (
+         SELECT FROM pg_depend p JOIN pg_class s ON s.oid = p.objid AND s.relkind = 'S'
+         WHERE p.classid = 'pg_class'::regclass AND p.refclassid = 'pg_class'::regclass
+           AND p.refobjid = c.oid AND p.refobjsubid = a.attnum AND p.deptype IN ('a', 'i')), false)
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
+LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE c.relkind IN ('r', 'p') AND c.relname = ANY ($1::text[])
+ORDER BY c.relname, a.attnum`
+
+func (i *inspection) columns(ctx context.Context) error {
+	return i.each(ctx, columnsQuery, func(rows *sql.Rows) error {
+		var table, comment, format, def string
+		var notNull bool
+		c := &schema.Column{}
+		if err := rows.Scan(&table, &comment, &c.Name, &format, &notNull, &def, &c.Comment, &c.AutoIncrement); err != nil {
+			return err
+		}
+		t := i.byName[table]
+		if t == nil {
+			t = &schema.Table{Name: table, Comment: comment}
+			i.byName[table] = t
+			i.out.Tables = append(i.out.Tables, t)
+		}
+		if c.Name == "" {
+			return nil // a table without columns
+		}
+		c.Physical, c.Nullable = canonicalType(format), !notNull
+		if def != "" && !c.AutoIncrement {
+			c.Default = &schema.Default{Value: def, Expr: true}
+		}
+		t.Columns = append(t.Columns, c)
+		return nil
+	})
+}
+
+const indexesQuery = `
+SELECT c.relname::text, i.relname::text, x.indisunique, x.indisprimary, con.oid IS NOT NULL, m.amname::text,
+       coalesce(pg_get_expr(x.indpred, x.indrelid), ''), coalesce(obj_description(i.oid, 'pg_class'), ''),
+       coalesce(a.attname::text, ''), pg_get_indexdef(x.indexrelid, k.ord, true),
+       x.indoption[k.ord - 1] & 1 = 1,
+       coalesce((SELECT l.collname::text FROM pg_collation l
+                 WHERE l.oid = x.indcollation[k.ord - 1] AND l.oid <> coalesce(a.attcollation, 100)), '')
+FROM pg_index x
+JOIN pg_class i ON i.oid = x.indexrelid
+JOIN pg_am m ON m.oid = i.relam
+JOIN pg_class c ON c.oid = x.indrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
+CROSS JOIN LATERAL generate_series(1, x.indnkeyatts::int) AS k(ord)
+LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.indkey[k.ord - 1] AND a.attnum > 0
+LEFT JOIN pg_constraint con ON con.conindid = x.indexrelid AND con.conrelid = c.oid AND con.contype = 'u'
+WHERE c.relname = ANY ($1::text[])
+ORDER BY c.relname, i.relname, k.ord`
+
+func (i *inspection) indexes(ctx context.Context) error {
+	return i.each(ctx, indexesQuery, func(rows *sql.Rows) error {
+		var table, expr string
+		var primary bool
+		var x schema.Index
+		var part schema.IndexPart
+		err := rows.Scan(&table, &x.Name, &x.Unique, &primary, &x.Constraint, &x.Method, &x.Where, &x.Comment,
+			&part.Column, &expr, &part.Desc, &part.Collate)
+		t := i.byName[table]
+		if err != nil || t == nil {
+			return err
+		}
+		if primary {
+			t.PrimaryKey = append(t.PrimaryKey, part.Column)
+			return nil
+		}
+		if part.Column == "" {
+			part.Expr = expr
+		}
+		if x.Method == "btree" {
+			x.Method = ""
+		}
+		if n := len(t.Indexes); n > 0 && t.Indexes[n-1].Name == x.Name {
+			t.Indexes[n-1].Parts = append(t.Indexes[n-1].Parts, part)
+			return nil
+		}
+		x.Parts = []schema.IndexPart{part}
+		t.Indexes = append(t.Indexes, &x)
+		return nil
+	})
+}
+
+const constraintsQuery = `
+SELECT c.relname::text, con.conname::text, con.contype::text,
+       (SELECT coalesce(json_agg(a.attname ORDER BY u.ord), '[]')::text FROM unnest(con.conkey) WITH ORDINALITY u(att, ord)
+        JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = u.att),
+       coalesce(CASE WHEN r.relnamespace = c.relnamespace THEN '' ELSE rn.nspname || '.' END || r.relname, ''),
+       (SELECT coalesce(json_agg(a.attname ORDER BY u.ord), '[]')::text FROM unnest(con.confkey) WITH ORDINALITY u(att, ord)
+        JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = u.att),
+       con.confdeltype::text, con.confupdtype::text, coalesce(pg_get_expr(con.conbin, con.conrelid, true), '')
+FROM pg_constraint con
+JOIN pg_class c ON c.oid = con.conrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
+LEFT JOIN pg_class r ON r.oid = con.confrelid
+LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
+WHERE con.contype IN ('f', 'c') AND c.relname = ANY ($1::text[])
+ORDER BY c.relname, con.conname`
+
+func (i *inspection) constraints(ctx context.Context) error {
+	return i.each(ctx, constraintsQuery, func(rows *sql.Rows) error {
+		var table, name, kind, columns, ref, refColumns, onDelete, onUpdate, expr string
+		err := rows.Scan(&table, &name, &kind, &columns, &ref, &refColumns, &onDelete, &onUpdate, &expr)
+		t := i.byName[table]
+		if err != nil || t == nil {
+			return err
+		}
+		if kind == "c" {
+			t.Checks = append(t.Checks, &schema.Check{Name: name, Expr: expr})
+			return nil
+		}
+		f := &schema.ForeignKey{Name: name, RefTable: ref, OnDelete: actionOf(onDelete), OnUpdate: actionOf(onUpdate)}
+		if err := json.Unmarshal([]byte(columns), &f.Columns); err != nil {
+			return err
+		}
+		if err := json.Unmarshal([]byte(refColumns), &f.RefColumns); err != nil {
+			return err
+		}
+		t.ForeignKeys = append(t.ForeignKeys, f)
+		return nil
+	})
+}
+
+// actionOf reads pg_constraint.confdeltype and confupdtype.
+func actionOf(code string) schema.Action {
+	switch code {
+	case "r":
+		return schema.Restrict
+	case "c":
+		return schema.Cascade
+	case "n":
+		return schema.SetNull
+	case "d":
+		return schema.SetDefault
+	}
+	return schema.NoAction
+}

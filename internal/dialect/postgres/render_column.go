@@ -1,0 +1,189 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/dialect/internal/atlas"
+	"github.com/lockstepdb/lockstep/internal/diff"
+	"github.com/lockstepdb/lockstep/internal/schema"
+)
+
+// columnAlter is everything that changes about one column in one step.
+type columnAlter struct {
+	from, to *schema.Column
+	aspects  map[diff.Aspect]bool
+}
+
+func (r *render) alterColumn(c diff.Change) error {
+	if c.Kind != diff.Column {
+		return nil
+	}
+	switch c.Verb {
+	case diff.Add:
+		r.addColumn(r.current(c.Name, c.To))
+	case diff.Alter:
+		a := r.merged[c.Name]
+		if a == nil {
+			a = &columnAlter{to: r.current(c.Name, c.To), from: c.From.Column, aspects: map[diff.Aspect]bool{}}
+			if r.merged == nil {
+				r.merged = map[string]*columnAlter{}
+			}
+			r.merged[c.Name] = a
+			r.order = append(r.order, c.Name)
+		}
+		a.aspects[c.Aspect] = true
+	case diff.Drop, diff.Rename:
+	}
+	return nil
+}
+
+// current is a column as it is after the step.
+func (r *render) current(name string, part *diff.Part) *schema.Column {
+	if c := r.after.Column(name); c != nil {
+		return c
+	}
+	return part.Column
+}
+
+func (r *render) addColumn(c *schema.Column) {
+	g := &r.pending
+	g.actions = append(g.actions, atlas.AddColumn(c))
+	g.summaries = append(g.summaries, fmt.Sprintf("add column %s to %s", c.Name, r.name))
+	g.hazards = append(g.hazards, exclusive(r.name, "for a moment"))
+	switch {
+	case c.AutoIncrement:
+		g.hazards = append(g.hazards, dialect.Hazard{Kind: dialect.HazardRewrite, Detail: "every row of " + r.name + " gets a number"})
+	case c.Default != nil && volatile(c.Default):
+		g.hazards = append(g.hazards, dialect.Hazard{Kind: dialect.HazardRewrite, Detail: "the default is computed for every row of " + r.name})
+	case c.Default == nil && !c.Nullable:
+		g.hazards = append(g.hazards, dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when " + r.name + " has rows: " + c.Name + " is NOT NULL without a default"})
+	}
+	if c.Comment != "" {
+		r.later(func() { r.columnComment(c.Name, c.Comment) })
+	}
+}
+
+// later runs emit now and keeps what it emits for after the next flush.
+func (r *render) later(emit func()) {
+	n := len(r.out)
+	emit()
+	r.last = append(r.last, r.out[n:]...)
+	r.out = r.out[:n]
+}
+
+// volatile tells whether a default may differ from row to row, in which case
+// adding the column rewrites the table. Functions that are known to be stable
+// within a transaction are not.
+func volatile(d *schema.Default) bool {
+	if !d.Expr || !strings.Contains(d.Value, "(") {
+		return false
+	}
+	switch strings.ToLower(strings.Join(strings.Fields(d.Value), "")) {
+	case "now()", "transaction_timestamp()", "statement_timestamp()", "current_date()":
+		return false
+	}
+	return true
+}
+
+// collectColumns turns the merged aspects into actions. One ALTER TABLE takes
+// them all: PostgreSQL runs its DROP DEFAULT before a change of type and its SET
+// DEFAULT after it, and rewrites or scans the table once.
+func (r *render) collectColumns() {
+	for _, name := range r.order {
+		r.column(name, r.merged[name])
+	}
+	r.order, r.merged = nil, nil
+}
+
+func (r *render) column(name string, a *columnAlter) {
+	g := &r.pending
+	add := func(act atlas.Action, format string, args ...any) {
+		g.actions = append(g.actions, act)
+		if format != "" {
+			g.summaries = append(g.summaries, fmt.Sprintf(format, args...))
+		}
+	}
+	plain := *a.to
+	plain.AutoIncrement = false // a serial is spelled only where a column is made
+	retype := a.aspects[diff.AspectType]
+	conv := ""
+	if retype {
+		conv = using(name, a.from.Physical, a.to.Physical)
+	}
+	recast := retype && baseOf(a.from.Physical) != baseOf(a.to.Physical)
+	losesSequence := a.aspects[diff.AspectAutoIncrement] && !a.to.AutoIncrement
+	dropsDefault := recast && a.from.Default != nil || losesSequence
+	if dropsDefault {
+		add(atlas.DropDefault(&plain), "")
+	}
+	if retype {
+		add(atlas.ModifyColumn(&plain, atlas.Aspects{Type: true, Using: conv}),
+			"change %s of %s from %s to %s", name, r.name, a.from.Physical, a.to.Physical)
+		g.hazards = append(g.hazards, retypeHazards(r.name, name, a.from.Physical, a.to.Physical)...)
+	}
+	if a.aspects[diff.AspectNull] {
+		add(atlas.ModifyColumn(&plain, atlas.Aspects{Null: true}), "%s %s of %s", nullWords(a.to), name, r.name)
+		if !a.to.Nullable {
+			g.hazards = append(g.hazards, dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when " + name + " holds NULL"})
+		}
+	}
+	switch changed := a.aspects[diff.AspectDefault]; {
+	case a.to.Default != nil && (changed || dropsDefault):
+		add(atlas.ModifyColumn(&plain, atlas.Aspects{Default: true}), "set the default of %s of %s", name, r.name)
+	case changed && !dropsDefault:
+		add(atlas.DropDefault(&plain), "drop the default of %s of %s", name, r.name)
+	case changed:
+		g.summaries = append(g.summaries, fmt.Sprintf("drop the default of %s of %s", name, r.name))
+	}
+	if len(g.actions) > 0 {
+		g.hazards = append(g.hazards, exclusive(r.name, "while it is altered"))
+	}
+	if losesSequence {
+		g.summaries = append(g.summaries, fmt.Sprintf("stop numbering %s of %s", name, r.name))
+	}
+	r.later(func() { r.columnAfter(name, a, retype, losesSequence) })
+}
+
+// columnAfter emits what follows the ALTER TABLE of a column.
+func (r *render) columnAfter(name string, a *columnAlter, retype, losesSequence bool) {
+	seq := sequenceName(r.name, name)
+	table, column := quote(r.name), quote(name)
+	gains := a.aspects[diff.AspectAutoIncrement] && a.to.AutoIncrement
+	switch {
+	case losesSequence:
+		r.emit("DROP SEQUENCE IF EXISTS "+quote(seq), fmt.Sprintf("drop the sequence of %s.%s", r.name, name))
+	case gains:
+		r.emit(fmt.Sprintf("CREATE SEQUENCE %s AS %s OWNED BY %s.%s", quote(seq), a.to.Physical, table, column),
+			fmt.Sprintf("create a sequence for %s.%s", r.name, name))
+		r.emit(fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT nextval(%s::regclass)", table, column, literal(quote(seq))),
+			fmt.Sprintf("number new rows of %s by %s", r.name, name), exclusive(r.name, "for a moment"))
+		r.emit(fmt.Sprintf("SELECT setval(%s::regclass, COALESCE((SELECT max(%s) FROM %s), 0) + 1, false)", literal(quote(seq)), column, table),
+			fmt.Sprintf("start the sequence of %s.%s behind present rows", r.name, name))
+	case retype && a.to.AutoIncrement:
+		// A serial's sequence has the type of its column, and so its limit.
+		r.emit(fmt.Sprintf("ALTER SEQUENCE IF EXISTS %s AS %s", quote(seq), a.to.Physical),
+			fmt.Sprintf("change the sequence of %s.%s to %s", r.name, name, a.to.Physical))
+	}
+	if a.aspects[diff.AspectComment] {
+		r.columnComment(name, a.to.Comment)
+	}
+}
+
+func nullWords(c *schema.Column) string {
+	if c.Nullable {
+		return "allow NULL in"
+	}
+	return "forbid NULL in"
+}
+
+func (r *render) dropColumn(c diff.Change) error {
+	if c.Kind != diff.Column || c.Verb != diff.Drop {
+		return nil
+	}
+	return r.alter(fmt.Sprintf("drop column %s from %s", c.Name, r.name),
+		hazards(dialect.Hazard{Kind: dialect.HazardDataLoss, Detail: "all values of " + c.Name + " in " + r.name + " are removed"},
+			exclusive(r.name, "for a moment")),
+		atlas.DropColumn(c.Name))
+}

@@ -1,0 +1,144 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/fault"
+)
+
+// Begin implements dialect.Session. The tenant's lock is SQLite's own write
+// lock, taken at once by BEGIN IMMEDIATE:
+// https://www.sqlite.org/lang_transaction.html#immediate
+func (s *session) Begin(ctx context.Context, opts dialect.TxOptions) (dialect.Tx, error) {
+	deadline := time.NewTimer(opts.LockWait)
+	defer deadline.Stop()
+	t := &tx{s: s, opts: opts}
+	for {
+		if err := t.create(ctx); err != nil {
+			return nil, s.dialect.Classify(err)
+		}
+		if err := t.lock(ctx, deadline.C); err != nil {
+			return nil, t.abandon(ctx, err)
+		}
+		if s.same() {
+			break
+		}
+		// Another session created the file, failed, and took it away while this
+		// one waited: what is locked has no name any more.
+		t.created = false
+		if err := t.abandon(ctx, nil); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.prepare(ctx); err != nil {
+		return nil, t.abandon(ctx, err)
+	}
+	return t, nil
+}
+
+// create makes the file when there is none and connects to it.
+func (t *tx) create(ctx context.Context) error {
+	if t.s.conn != nil && t.s.file != nil {
+		return nil
+	}
+	// 0644 is what SQLite itself creates; who may use a tenant's file is for the
+	// umask and the directory to say.
+	f, err := os.OpenFile(t.s.path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o644) //nolint:gosec // see above
+	switch {
+	case err == nil:
+		t.created = true
+		if err := f.Close(); err != nil {
+			return fault.Wrap(err, fault.Unavailable, "DATABASE_FILE", "the database file %s cannot be created", t.s.path)
+		}
+	case errors.Is(err, fs.ErrExist):
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.Wrap(err, fault.NotFound, "DATABASE_UNKNOWN", "the directory of %s does not exist", t.s.path).Suggest("create the directory first")
+	case errors.Is(err, fs.ErrPermission):
+		return fault.Wrap(err, fault.Denied, "DATABASE_PERMISSION", "the database file %s may not be created", t.s.path)
+	default:
+		return fault.Wrap(err, fault.Unavailable, "DATABASE_FILE", "the database file %s cannot be created", t.s.path)
+	}
+	if err := t.s.reopen(ctx); err != nil {
+		t.remove()
+		return err
+	}
+	return nil
+}
+
+// same tells whether the path still names the file that is open.
+func (s *session) same() bool {
+	now, err := os.Stat(s.path)
+	return err == nil && os.SameFile(now, s.file)
+}
+
+// Polling starts quickly, for executions that take milliseconds, and slows down.
+const (
+	firstPause = 2 * time.Millisecond
+	lastPause  = 100 * time.Millisecond
+)
+
+// lock polls: SQLite's own waiting does not notice that the caller went away.
+func (t *tx) lock(ctx context.Context, deadline <-chan time.Time) error {
+	for _, pragma := range []string{"PRAGMA busy_timeout=0", "PRAGMA foreign_keys=OFF", "PRAGMA legacy_alter_table=OFF"} {
+		if _, err := t.s.conn.ExecContext(ctx, pragma); err != nil {
+			return err
+		}
+	}
+	last := false
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		_, err := t.s.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+		switch {
+		case err == nil:
+			t.open = true
+			return nil
+		case !isBusy(err):
+			return err
+		case last:
+			return fault.New(fault.Conflict, "TENANT_LOCKED", "another session is writing to %s", t.s.path).
+				Suggest("wait until it has ended, or allow a longer wait for the lock")
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-deadline:
+			timer.Stop()
+			last = true
+		}
+	}
+}
+
+// prepare looks at what the execution must not break.
+func (t *tx) prepare(ctx context.Context) error {
+	busy := defaultBusy
+	if t.opts.LockTimeout > 0 {
+		busy = int(max(1, t.opts.LockTimeout.Milliseconds()))
+	}
+	if _, err := t.s.conn.ExecContext(ctx, "PRAGMA busy_timeout="+strconv.Itoa(busy)); err != nil {
+		return err
+	}
+	if t.created {
+		var objects int
+		if err := scanOne(ctx, t.s, "SELECT count(*) FROM sqlite_master", nil, &objects); err != nil {
+			return err
+		}
+		t.created = objects == 0 // else somebody else was faster, and it is theirs
+	}
+	if err := t.refuseTriggers(ctx); err != nil {
+		return err
+	}
+	var err error
+	if t.views, err = brokenViews(ctx, t.s); err != nil {
+		return err
+	}
+	t.orphans, err = orphans(ctx, t.s)
+	return err
+}

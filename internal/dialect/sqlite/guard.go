@@ -1,0 +1,148 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/fault"
+)
+
+// refuseTriggers stops an execution that would copy a table with triggers:
+// DROP TABLE takes them along, and lockstep does not know how to write them
+// again.
+func (t *tx) refuseTriggers(ctx context.Context) error {
+	if len(t.opts.Rebuilds) == 0 {
+		return nil
+	}
+	var found []string
+	err := scanEach(ctx, t.s,
+		`SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger'
+		 AND tbl_name COLLATE NOCASE IN (SELECT value FROM json_each(?1)) ORDER BY 1, 2`,
+		[]any{jsonList(t.opts.Rebuilds)}, func(rows *sql.Rows) error {
+			var table, name string
+			err := rows.Scan(&table, &name)
+			found = append(found, fmt.Sprintf("%s on %s", name, table))
+			return err
+		})
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	return fault.New(fault.Unsupported, "REBUILD_WOULD_LOSE_TRIGGERS",
+		"SQLite changes these tables by copying them, which would lose triggers: %s", strings.Join(found, ", ")).
+		Suggest("drop the triggers, execute, and create them again")
+}
+
+// jsonList passes a list as one parameter, for json_each.
+func jsonList(items []string) string {
+	b, err := json.Marshal(items)
+	if err != nil {
+		return "[]" // strings always encode
+	}
+	return string(b)
+}
+
+// checks run before a commit.
+func (t *tx) checks(ctx context.Context) error {
+	now, err := orphans(ctx, t.s)
+	if err != nil {
+		return err
+	}
+	if total(now) > total(t.orphans) {
+		var worse []string
+		for _, table := range slices.Sorted(maps.Keys(now)) {
+			if now[table] > t.orphans[table] {
+				worse = append(worse, table)
+			}
+		}
+		return fault.New(fault.Refused, "DATA_ORPHAN", "rows of %s refer to rows that do not exist", strings.Join(worse, ", ")).
+			Suggest("remove the rows that refer to nothing, or bring what they refer to, and execute again")
+	}
+	views, err := brokenViews(ctx, t.s)
+	if err != nil {
+		return err
+	}
+	var broken []string
+	for _, v := range slices.Sorted(maps.Keys(views)) {
+		if !t.views[v] {
+			broken = append(broken, v)
+		}
+	}
+	if len(broken) > 0 {
+		return fault.New(fault.Refused, "DEPENDENT_OBJECTS", "these views would no longer work: %s", strings.Join(broken, ", ")).
+			Suggest("drop or change the views first")
+	}
+	return nil
+}
+
+// mismatch is the count for a table whose foreign key refers to columns that
+// are no key: SQLite cannot even count then.
+const mismatch = 1
+
+// orphans counts, for each table with foreign keys, the rows that refer to
+// nothing: https://www.sqlite.org/pragma.html#pragma_foreign_key_check
+func orphans(ctx context.Context, q dialect.Querier) (map[string]int, error) {
+	var tables []string
+	err := scanEach(ctx, q, `SELECT name FROM sqlite_master m WHERE type = 'table'
+		AND EXISTS (SELECT 1 FROM pragma_foreign_key_list(m.name)) ORDER BY 1`, nil, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		tables = append(tables, name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]int{}
+	for _, table := range tables {
+		var n int
+		err := scanOne(ctx, q, "SELECT count(*) FROM pragma_foreign_key_check(?1)", []any{table}, &n)
+		switch {
+		case err != nil && primaryCode(err) == codeError:
+			out[table] = mismatch
+		case err != nil:
+			return nil, err
+		case n > 0:
+			out[table] = n
+		}
+	}
+	return out, nil
+}
+
+func total(counts map[string]int) int {
+	sum := 0
+	for _, n := range counts {
+		sum += n
+	}
+	return sum
+}
+
+// brokenViews returns the views that SQLite cannot prepare.
+func brokenViews(ctx context.Context, q dialect.Querier) (map[string]bool, error) {
+	var views []string
+	err := scanEach(ctx, q, "SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY 1", nil, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		views = append(views, name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for _, v := range views {
+		err := scanEach(ctx, q, "SELECT 1 FROM "+quote(v)+" LIMIT 0", nil, func(*sql.Rows) error { return nil })
+		switch {
+		case err != nil && primaryCode(err) == codeError:
+			out[v] = true
+		case err != nil:
+			return nil, err
+		}
+	}
+	return out, nil
+}

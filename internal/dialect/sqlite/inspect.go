@@ -1,0 +1,200 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strings"
+
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/schema"
+)
+
+// Inspect implements dialect.Inspector with the pragma functions, and with the
+// text of CREATE TABLE for what they do not tell. A table comes back under the
+// name that was asked for: SQLite does not tell case apart.
+func (d *Dialect) Inspect(ctx context.Context, q dialect.Querier, tables []string) (*schema.Schema, error) {
+	i := &inspection{q: q, names: jsonList(tables), out: &schema.Schema{Engine: string(dialect.SQLite)},
+		byName: map[string]*inspected{}, asked: map[string]string{}}
+	for _, t := range tables {
+		i.asked[foldASCII(t)] = t
+	}
+	for _, read := range []func(context.Context) error{i.tables, i.columns, i.indexes, i.foreignKeys} {
+		if err := read(ctx); err != nil {
+			return nil, d.Classify(err)
+		}
+	}
+	return i.out, nil
+}
+
+// Compare implements dialect.Inspector.
+func (*Dialect) Compare(promised, found *schema.Table) []string {
+	return dialect.Comparison{Type: canonicalType, IgnoreKeyNulls: true}.Compare(promised, found)
+}
+
+type inspection struct {
+	q      dialect.Querier
+	names  string
+	asked  map[string]string
+	out    *schema.Schema
+	byName map[string]*inspected // by the name in the database
+}
+
+type inspected struct {
+	*schema.Table
+	text parsed
+	keys map[int]string // primary key columns by position
+}
+
+func (i *inspection) each(ctx context.Context, query string, scan func(*sql.Rows) error) error {
+	return scanEach(ctx, i.q, query, []any{i.names}, scan)
+}
+
+const named = " m.type = 'table' AND m.name COLLATE NOCASE IN (SELECT value FROM json_each(?1)) "
+
+func (i *inspection) tables(ctx context.Context) error {
+	return i.each(ctx, "SELECT m.name, m.sql FROM sqlite_master m WHERE"+named+"ORDER BY m.name", func(rows *sql.Rows) error {
+		var name, text string
+		if err := rows.Scan(&name, &text); err != nil {
+			return err
+		}
+		t := &inspected{Table: &schema.Table{Name: i.asked[foldASCII(name)]}, text: parseTable(text), keys: map[int]string{}}
+		t.Checks, t.ForeignKeys = t.text.checks, t.text.foreignKeys
+		i.byName[name] = t
+		i.out.Tables = append(i.out.Tables, t.Table)
+		return nil
+	})
+}
+
+func (i *inspection) columns(ctx context.Context) error {
+	err := i.each(ctx, `SELECT m.name, x.name, x.type, x."notnull", x.dflt_value, x.pk
+		FROM sqlite_master m JOIN pragma_table_xinfo(m.name) x WHERE`+named+"ORDER BY m.name, x.cid", func(rows *sql.Rows) error {
+		var table string
+		var notNull bool
+		var def sql.NullString
+		var key int
+		c := &schema.Column{}
+		if err := rows.Scan(&table, &c.Name, &c.Physical, &notNull, &def, &key); err != nil {
+			return err
+		}
+		t := i.byName[table]
+		if t == nil {
+			return nil
+		}
+		c.Nullable = !notNull
+		c.AutoIncrement = key > 0 && t.text.autoIncrement
+		if def.Valid {
+			c.Default = &schema.Default{Value: def.String, Expr: true}
+		}
+		if key > 0 {
+			t.keys[key] = c.Name
+		}
+		t.Columns = append(t.Columns, c)
+		return nil
+	})
+	for _, t := range i.byName {
+		for n := 1; t.keys[n] != ""; n++ {
+			t.PrimaryKey = append(t.PrimaryKey, t.keys[n])
+		}
+	}
+	return err
+}
+
+func (i *inspection) indexes(ctx context.Context) error {
+	err := i.each(ctx, `SELECT m.name, l.name, l."unique", l.origin, l.partial, x.seqno, coalesce(x.name, ''), x."desc",
+		CASE x.coll WHEN 'BINARY' THEN '' ELSE coalesce(x.coll, '') END, coalesce(s.sql, '')
+		FROM sqlite_master m JOIN pragma_index_list(m.name) l JOIN pragma_index_xinfo(l.name) x
+		LEFT JOIN sqlite_master s ON s.type = 'index' AND s.name = l.name
+		WHERE x.key = 1 AND l.origin <> 'pk' AND`+named+"ORDER BY m.name, l.name, x.seqno", func(rows *sql.Rows) error {
+		var table, origin, text string
+		var partial bool
+		var seq int
+		x := &schema.Index{}
+		var part schema.IndexPart
+		if err := rows.Scan(&table, &x.Name, &x.Unique, &origin, &partial, &seq, &part.Column, &part.Desc, &part.Collate, &text); err != nil {
+			return err
+		}
+		t := i.byName[table]
+		if t == nil {
+			return nil
+		}
+		texts, where := indexTexts(text)
+		if partial {
+			x.Where = where
+		}
+		if part.Column == "" {
+			part.Expr = "?"
+			if seq < len(texts) {
+				part.Expr = texts[seq]
+			}
+		}
+		x.Constraint = origin == "u"
+		if n := len(t.Indexes); n > 0 && t.Indexes[n-1].Name == x.Name {
+			t.Indexes[n-1].Parts = append(t.Indexes[n-1].Parts, part)
+		} else {
+			x.Parts = []schema.IndexPart{part}
+			t.Indexes = append(t.Indexes, x)
+		}
+		return nil
+	})
+	for _, t := range i.byName {
+		t.nameUniques()
+	}
+	return err
+}
+
+// nameUniques gives unique constraints, which SQLite calls sqlite_autoindex_…,
+// the names they have in the table's text, found by their columns.
+func (t *inspected) nameUniques() {
+	for _, x := range t.Indexes {
+		if !x.Constraint {
+			continue
+		}
+		for _, u := range t.text.uniques {
+			if u.Name != "" && slices.EqualFunc(u.Parts, x.Parts, func(a, b schema.IndexPart) bool { return strings.EqualFold(a.Column, b.Column) }) {
+				x.Name = u.Name
+				break
+			}
+		}
+	}
+	slices.SortFunc(t.Indexes, func(a, b *schema.Index) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// foreignKeys holds the number read from the text against the engine's own
+// count; where they differ the text was not understood, and the structure
+// without names is the truth.
+func (i *inspection) foreignKeys(ctx context.Context) error {
+	truth := map[string][]*schema.ForeignKey{}
+	last := map[string]int{}
+	err := i.each(ctx, `SELECT m.name, f.id, f."table", f."from", coalesce(f."to", ''), f.on_update, f.on_delete
+		FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f WHERE`+named+"ORDER BY m.name, f.id, f.seq", func(rows *sql.Rows) error {
+		var table, ref, from, to, onUpdate, onDelete string
+		var id int
+		if err := rows.Scan(&table, &id, &ref, &from, &to, &onUpdate, &onDelete); err != nil {
+			return err
+		}
+		if n, seen := last[table]; !seen || n != id {
+			truth[table] = append(truth[table], &schema.ForeignKey{RefTable: ref, OnUpdate: actionOf(onUpdate), OnDelete: actionOf(onDelete)})
+			last[table] = id
+		}
+		f := truth[table][len(truth[table])-1]
+		f.Columns = append(f.Columns, from)
+		if to != "" {
+			f.RefColumns = append(f.RefColumns, to)
+		}
+		return nil
+	})
+	for name, t := range i.byName {
+		if len(t.ForeignKeys) != len(truth[name]) {
+			t.ForeignKeys = truth[name]
+		}
+	}
+	return err
+}
+
+func actionOf(s string) schema.Action {
+	if a := schema.Action(s); a != "NO ACTION" {
+		return a
+	}
+	return schema.NoAction
+}
