@@ -115,7 +115,7 @@ func (c *cache) record(mv gomod.Version) (*record, error) {
 		return nil, err
 	}
 	if err != nil || r.FormatNumber != recordFormat {
-		name, _ := c.file(mv, ".sum") //nolint:errcheck // read above under the same name
+		name, _ := c.file(mv, ".sum")
 		return nil, fault.Wrap(err, fault.Corrupt, ReasonCacheCorrupt,
 			"the recorded hash of %s@%s cannot be read: %s", mv.Path, mv.Version, name).
 			Suggest("restore the file, or, when the source is trusted, remove it: the hash is then recorded anew")

@@ -46,10 +46,10 @@ const (
 
 // errAbsent marks a 404, a 410, or a missing file: what lets a list of sources
 // go on to the next one. It does not leave the package.
-var errAbsent = errors.New("the source does not have it") //nolint:gochecknoglobals // a sentinel
+var errAbsent = errors.New("the source does not have it")
 
 // errOversize marks a body longer than its limit. It does not leave the package.
-var errOversize = errors.New("longer than the limit") //nolint:gochecknoglobals // a sentinel
+var errOversize = errors.New("longer than the limit")
 
 // ended returns the fault for a context that is over, nil while it is not.
 func ended(ctx context.Context, format string, args ...any) error {

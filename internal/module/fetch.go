@@ -101,14 +101,14 @@ func (c *Client) load(ctx context.Context, mv gomod.Version) (*Module, int64, er
 // what was recorded: then it is fetched again, and held against the record.
 func (c *Client) cachedZip(mv gomod.Version, rec *record) (*content, error) {
 	if rec.Sum == "" {
-		return nil, nil //nolint:nilnil // documented
+		return nil, nil
 	}
 	data, err := c.cache.read(mv, ".zip", c.limits.ZipBytes)
 	switch {
 	case errors.Is(err, errOversize):
 		return nil, tooLarge(mv, "its zip is over the limit")
 	case errors.Is(err, errAbsent):
-		return nil, nil //nolint:nilnil // documented
+		return nil, nil
 	case err != nil:
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func (c *Client) cachedZip(mv gomod.Version, rec *record) (*content, error) {
 		return nil, err
 	}
 	if err != nil || got.sum != rec.Sum {
-		return nil, nil //nolint:nilnil,nilerr // documented: fetched again
+		return nil, nil //nolint:nilerr // documented: fetched again
 	}
 	return got, nil
 }
@@ -206,8 +206,7 @@ type goModData struct {
 // are those of Fetch.
 func (c *Client) GoMod(ctx context.Context, path, version string) (*modfile.File, error) {
 	if dir, ok := c.replace[path]; ok {
-		f, _, err := readReplacedGoMod(path, dir)
-		return f, err
+		return readReplacedGoMod(path, dir)
 	}
 	if err := checkServed(path, version); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	gomod "golang.org/x/mod/module"
@@ -76,6 +77,10 @@ func TestFetchCached(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, before, p.requests(), "the network was touched")
+	v, info, err := client(t, Config{Sources: unused(t), CacheDir: dir}).Query(context.Background(), Ref{Path: crm, Query: "v1.0.0"})
+	require.NoError(t, err, "what is in the cache exists")
+	require.Equal(t, first.Version, v)
+	require.Equal(t, Info{Version: "v1.0.0"}, info)
 }
 
 // TestCorruptCache: whatever happens to the cached files, what is returned is
@@ -86,7 +91,7 @@ func TestCorruptCache(t *testing.T) {
 			"truncated": func(b []byte) []byte { return b[:len(b)/2] },
 			"emptied":   func([]byte) []byte { return nil },
 			"flipped":   func(b []byte) []byte { b[len(b)/2] ^= 0xff; return b },
-			"replaced": func(b []byte) []byte {
+			"replaced": func([]byte) []byte {
 				if ext == ".mod" {
 					return []byte(goMod(crm, "example.com/evil@v1.0.0"))
 				}
@@ -278,7 +283,7 @@ func fetchAll(c *Client, versions []string) error {
 // fetchInChild runs fetchAll in a process of its own.
 func fetchInChild(t *testing.T, source, dir string, versions []string) error {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChildFetches$") //nolint:gosec // this test binary
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChildFetches$")
 	cmd.Env = append(os.Environ(), "LOCKSTEP_TEST_FETCH="+source+" "+dir+" "+strings.Join(versions, " "))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -311,7 +316,7 @@ func TestLockHonoursContext(t *testing.T) {
 	unlock, err := held.lock(context.Background(), gomod.Version{Path: crm, Version: "v1.0.0"})
 	require.NoError(t, err)
 	c := client(t, Config{Sources: p.url, CacheDir: dir})
-	ctx, cancel := context.WithTimeout(context.Background(), 60_000_000)
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Millisecond)
 	defer cancel()
 	_, err = c.Fetch(ctx, crm, "v1.0.0")
 	wantFault(t, err, fault.Deadline, ReasonDeadline)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/lockstepdb/lockstep/internal/fault"
 )
@@ -15,10 +16,18 @@ import (
 type Finder struct {
 	client *Client
 	chosen *Selection
+
+	mu sync.Mutex
+	// found holds, by path@version, what a run must not see twice with a
+	// different answer: working copies, and, as nil, what no source has.
+	found map[string]*Module
 }
 
-// With binds the finding of modules to a selection; nil: to none.
-func (c *Client) With(sel *Selection) *Finder { return &Finder{client: c, chosen: sel} }
+// With binds the finding of modules to a selection; nil: to none. A Finder is
+// for one run: it reads a working copy once, and asks once for what is missing.
+func (c *Client) With(sel *Selection) *Finder {
+	return &Finder{client: c, chosen: sel, found: map[string]*Module{}}
+}
 
 // Find is Finder.Find without a selection.
 func (c *Client) Find(ctx context.Context, from *Module, importPath string) (*Module, error) {
@@ -44,18 +53,42 @@ func (f *Finder) Find(ctx context.Context, from *Module, importPath string) (*Mo
 		m := from
 		if path != from.Path {
 			var err error
-			if m, err = f.client.Fetch(ctx, path, wanted[path]); err != nil {
-				if fault.KindOf(err) == fault.NotFound || fault.ReasonOf(err) == ReasonSourceOff {
-					continue
-				}
+			if m, err = f.fetch(ctx, path, wanted[path]); err != nil {
 				return nil, err
 			}
+		}
+		if m == nil {
+			continue
 		}
 		if holdsPackage(m.FS, strings.TrimPrefix(strings.TrimPrefix(importPath, path), "/")) {
 			return m, nil
 		}
 	}
-	return nil, nil //nolint:nilnil // the contract of entity.Finder
+	return nil, nil // the contract of entity.Finder
+}
+
+// fetch fetches a module; nil when no source has it.
+func (f *Finder) fetch(ctx context.Context, path, version string) (*Module, error) {
+	key := path + "@" + version
+	f.mu.Lock()
+	m, known := f.found[key]
+	f.mu.Unlock()
+	if known {
+		return m, nil
+	}
+	m, err := f.client.Fetch(ctx, path, version)
+	if err != nil && fault.KindOf(err) != fault.NotFound && fault.ReasonOf(err) != ReasonSourceOff {
+		return nil, err
+	}
+	if m == nil || m.Replaced {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if first, known := f.found[key]; known {
+			return first, nil
+		}
+		f.found[key] = m
+	}
+	return m, nil
 }
 
 // candidates are the modules that from sees, with the version it sees.

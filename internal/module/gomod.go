@@ -27,8 +27,8 @@ type Requirements struct {
 }
 
 // FromGoMod returns the modules that a business service's go.mod requires, at
-// the versions it compiles in: Requirements.Refs. name says in errors which
-// file it is. Errors are Invalid, MODULE_GOMOD_INVALID.
+// the versions it compiles in: Requirements.Refs. name says in errors
+// which file it is. Errors are Invalid, MODULE_GOMOD_INVALID.
 func FromGoMod(data []byte, name string) ([]Ref, error) {
 	r, err := ReadGoMod(data, name)
 	if err != nil {
@@ -46,7 +46,7 @@ func ReadGoMod(data []byte, name string) (*Requirements, error) {
 		return nil, badGoMod(name, err)
 	}
 	if f.Module == nil {
-		return nil, fault.New(fault.Invalid, ReasonGoModInvalid, "%s has no module line", name).
+		return nil, fault.New(fault.Invalid, ReasonGoModInvalid, "the go.mod of %s has no module line", name).
 			Suggest("name the go.mod of the business service")
 	}
 	out := &Requirements{Dirs: map[string]string{}, Forks: map[string]string{}}

@@ -158,7 +158,7 @@ func (c *Client) status(ctx context.Context, src source, path string, l *listing
 	if err != nil {
 		return nil, err
 	}
-	newest := ""
+	var newest string
 	if len(order) > 0 {
 		newest = order[0]
 	} else {

@@ -174,7 +174,7 @@ func hasten(c *Client) {
 }
 
 // wantFault checks kind and reason, and that the error is fit to be read.
-func wantFault(t *testing.T, err error, kind fault.Kind, reason string) *fault.Error {
+func wantFault(t *testing.T, err error, kind fault.Kind, reason string) fault.Error {
 	t.Helper()
 	require.Error(t, err)
 	f := fault.As(err)
@@ -184,7 +184,7 @@ func wantFault(t *testing.T, err error, kind fault.Kind, reason string) *fault.E
 	require.NotEmpty(t, f.Detail)
 	require.NotContains(t, f.Detail, "%!")
 	require.NotContains(t, f.Suggestion, "%!")
-	return f
+	return *f
 }
 
 // unused is an address where nobody listens.

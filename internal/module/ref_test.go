@@ -68,7 +68,7 @@ func FuzzParseRef(f *testing.F) {
 		require.Equal(t, r, again)
 		q, err := parseQuery(r.Path, r.Query)
 		require.NoError(t, err)
-		require.True(t, (q.exact != "") != (q.match != nil), "%q is neither exact nor a range", s)
+		require.NotEqual(t, q.exact != "", q.match != nil, "%q is neither exact nor a range", s)
 	})
 }
 

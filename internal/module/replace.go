@@ -27,7 +27,7 @@ func (c *Client) readReplaced(ctx context.Context, path, dir string) (*Module, e
 	if err := ended(ctx, "while reading %s", dir); err != nil {
 		return nil, err
 	}
-	f, _, err := readReplacedGoMod(path, dir)
+	f, err := readReplacedGoMod(path, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -99,26 +99,26 @@ func writeZipped(zw *zip.Writer, h *zip.FileHeader, data []byte) error {
 }
 
 // readReplacedGoMod reads the go.mod of a working copy.
-func readReplacedGoMod(path, dir string) (*modfile.File, []byte, error) {
+func readReplacedGoMod(path, dir string) (*modfile.File, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return nil, nil, badReplace(path, dir, err, plainFileError(err))
+		return nil, badReplace(path, dir, err, plainFileError(err))
 	}
 	if !info.IsDir() {
-		return nil, nil, badReplace(path, dir, nil, "it is not a directory")
+		return nil, badReplace(path, dir, nil, "it is not a directory")
 	}
 	data, err := readFile(filepath.Join(dir, "go.mod"), maxMod)
 	if errors.Is(err, errAbsent) {
-		return nil, nil, badReplace(path, dir, err, "it has no go.mod")
+		return nil, badReplace(path, dir, err, "it has no go.mod")
 	}
 	if err != nil {
-		return nil, nil, badReplace(path, dir, err, plainFileError(err))
+		return nil, badReplace(path, dir, err, plainFileError(err))
 	}
 	f, err := parseGoMod(dir, data)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return f, data, checkDeclares(f, dir, path)
+	return f, checkDeclares(f, dir, path)
 }
 
 func badReplace(path, dir string, err error, why string) error {

@@ -154,7 +154,11 @@ func (c *Client) resolveExact(ctx context.Context, path string, q query) (*resol
 			return nil, c.missing(ctx, mv)
 		}
 		if err != nil {
-			return nil, err
+			rec, rerr := c.cache.record(mv)
+			if over := ctx.Err(); over != nil || rerr != nil || rec.GoModSum == "" {
+				return nil, err
+			}
+			info = Info{Version: mv.Version} // it was fetched before: it exists
 		}
 	}
 	st, err := c.statusOf(ctx, path)
@@ -182,7 +186,7 @@ func (c *Client) statusOf(ctx context.Context, path string) (st *status, err err
 		return nil, over
 	}
 	if err != nil {
-		return nil, nil //nolint:nilnil,nilerr // documented
+		return nil, nil //nolint:nilerr // documented
 	}
 	return st, nil
 }

@@ -15,7 +15,7 @@ import (
 
 // Selection is one version of each module, chosen by minimal version selection.
 type Selection struct {
-	// Versions are sorted by path. Sum is set where Query would set it.
+	// Versions are sorted by path. Sum may be empty until a version is fetched.
 	Versions []Version
 	// Edges are the requirements that led there, those of superseded versions
 	// included, sorted.
@@ -99,7 +99,7 @@ func (c *Client) resolveAll(ctx context.Context, refs []Ref) ([]*resolved, error
 		})
 	}
 	if err := eg.Wait(); err != nil {
-		return nil, err //nolint:wrapcheck // ours
+		return nil, err
 	}
 	return roots, nil
 }

@@ -2,6 +2,8 @@ package module
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -210,6 +212,23 @@ func TestFind(t *testing.T) {
 	m, err = rep.With(sel).Find(context.Background(), from, "ex.com/lib/x")
 	require.NoError(t, err)
 	require.True(t, m.Replaced)
+
+	// One run sees one content of a working copy, and asks once for what is missing.
+	run := rep.With(sel)
+	before, err := run.Find(context.Background(), from, "ex.com/lib/x")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "x", "x.go"), []byte("package x // changed\n"), 0o600))
+	after, err := run.Find(context.Background(), from, "ex.com/lib/x")
+	require.NoError(t, err)
+	require.Equal(t, before.Sum, after.Sum)
+	m, err = run.Find(context.Background(), from, "ex.com/gone")
+	require.NoError(t, err)
+	require.Nil(t, m)
+	asked := p.requests()
+	m, err = run.Find(context.Background(), from, "ex.com/gone/x")
+	require.NoError(t, err)
+	require.Nil(t, m)
+	require.Equal(t, asked, p.requests())
 
 	_, err = client(t, Config{Sources: unused(t)}).Find(context.Background(), from, "ex.com/lib/x")
 	wantFault(t, err, fault.Unavailable, ReasonSourceUnreachable)

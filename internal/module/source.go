@@ -116,6 +116,27 @@ func shown(u *url.URL) string {
 	return plain.String()
 }
 
+// RedactSources returns a list of sources as it may be shown: without users and
+// passwords. An item that cannot be read is left out.
+func RedactSources(list string) string {
+	var b strings.Builder
+	for list != "" {
+		item, sep := list, ""
+		if i := strings.IndexAny(list, ",|"); i >= 0 {
+			item, sep, list = list[:i], list[i:i+1], list[i+1:]
+		} else {
+			list = ""
+		}
+		if u, err := url.Parse(item); err == nil && !strings.Contains(u.Opaque+u.Path, "@") {
+			b.WriteString(shown(u))
+		} else {
+			b.WriteString("(unreadable)")
+		}
+		b.WriteString(sep)
+	}
+	return b.String()
+}
+
 // loopback reports whether host is this machine.
 func loopback(host string) bool {
 	ip := net.ParseIP(host)

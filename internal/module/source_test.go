@@ -3,6 +3,7 @@ package module
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -141,11 +142,47 @@ func TestCredentials(t *testing.T) {
 }
 
 func unwrap(err error) error {
-	u, ok := err.(interface{ Unwrap() error }) //nolint:errorlint // one step at a time is the point
+	u, ok := err.(interface{ Unwrap() error })
 	if !ok {
 		return nil
 	}
 	return u.Unwrap()
+}
+
+func TestRedactSources(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                                  "",
+		"off":                               "off",
+		"https://u:p@h.x/y|file:///a,off":   "https://h.x/y|file:///a,off",
+		"https://token@h.x":                 "https://h.x",
+		"u:p@h.x":                           "(unreadable)",
+		"token@h.x,https://u:p%zz@h.x,a.b/": "(unreadable),(unreadable),a.b/",
+	} {
+		require.Equal(t, want, RedactSources(in))
+	}
+}
+
+func TestHTTPS(t *testing.T) {
+	p := newProxy(t)
+	p.add(t, "example.com/crm", "v1.0.0")
+	s := httptest.NewTLSServer(p)
+	defer s.Close()
+	_, err := client(t, Config{Sources: s.URL, HTTP: s.Client()}).Fetch(context.Background(), "example.com/crm", "v1.0.0")
+	require.NoError(t, err)
+	_, err = client(t, Config{Sources: s.URL}).Fetch(context.Background(), "example.com/crm", "v1.0.0")
+	wantFault(t, err, fault.Unavailable, ReasonSourceUnreachable) // nobody vouches for its certificate
+
+	p.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.TLS == nil {
+			return false
+		}
+		http.Redirect(w, r, p.url+r.URL.Path, http.StatusFound)
+		return true
+	}
+	careful := s.Client()
+	careful.CheckRedirect = defaultHTTP().CheckRedirect
+	_, err = client(t, Config{Sources: s.URL, HTTP: careful}).Fetch(context.Background(), "example.com/crm", "v1.0.0")
+	wantFault(t, err, fault.Unavailable, ReasonSourceUnreachable) // from https to http
 }
 
 // TestRetries: what may pass is asked for again, what will not is not.

@@ -41,7 +41,7 @@ func newSumDB(spec, skip, cacheDir string, list sources, client *http.Client) (*
 	}
 	words := strings.Fields(spec)
 	if len(words) == 0 || (len(words) == 1 && words[0] == "off") {
-		return nil, nil //nolint:nilnil // documented
+		return nil, nil
 	}
 	if len(words) > 2 {
 		return nil, bad("more than a key and a URL")
@@ -122,7 +122,7 @@ func (d *sumDB) unknown(mv gomod.Version) error {
 
 // sumOps gives one look-up of the database its files and its network.
 type sumOps struct {
-	ctx context.Context //nolint:containedctx // sumdb.ClientOps has none in its methods
+	ctx context.Context // of the look-up: the methods of sumdb.ClientOps take none
 	db  *sumDB
 
 	mu       sync.Mutex
