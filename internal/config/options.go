@@ -18,6 +18,7 @@ type Option struct {
 	// Server marks what only `serve` has a flag for; the others, which say where
 	// modules come from, every command has.
 	Server bool
+	List   bool // several values, separated by commas; its flag can be repeated
 	set    func(*Config, string) error
 }
 
@@ -35,12 +36,12 @@ func Options() []Option {
 func moduleOptions() []Option {
 	return []Option{
 		{
-			Name:  "source",
+			Name: "source", List: true,
 			Usage: "module sources, as in GOPROXY: URLs (https://, file://), separated by commas; default GOPROXY",
 			set:   func(c *Config, v string) error { c.Source = v; return nil },
 		},
 		{
-			Name:  "replace",
+			Name: "replace", List: true,
 			Usage: "working copies, PATH=DIR, separated by commas: the directory stands for every version of the path",
 			set:   setReplace,
 		},
@@ -66,7 +67,7 @@ func serverOptions() []Option {
 	out := []Option{
 		{Name: "listen", Usage: "host:port of the gRPC API", set: address(func(c *Config) *string { return &c.Listen })},
 		{Name: "http-listen", Usage: "host:port of the HTTP API, or off", set: setHTTPListen},
-		{Name: "modules", Usage: "module paths that the API lists as offered, separated by commas", set: setModules},
+		{Name: "modules", List: true, Usage: "module paths that the API lists as offered, separated by commas", set: setModules},
 		{
 			Name: "request-timeout", Usage: "time for a call that brings no deadline, such as 2m",
 			set: duration(func(c *Config) *time.Duration { return &c.RequestTimeout }),

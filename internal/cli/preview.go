@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
+	"github.com/lockstepdb/lockstep/internal/cli/text"
+	"github.com/lockstepdb/lockstep/internal/rpc/status"
+)
+
+const previewHelp = `Preview shows what would bring a tenant to the given module versions, and touches
+nothing: the changes grouped by table, those that the strategy withholds and why,
+the SQL with its hazards, the plan's digest, and the command that executes it.
+
+Symbols: + added, ~ changed, - dropped, > renamed. Statements that remove data are
+marked DESTRUCTIVE; they execute only with the digest of the plan you have seen.`
+
+const previewExample = `  # What will crm v1.1.0 change for this tenant?
+  lockstep preview --module example.com/entities/crm@v1.1.0 --target sqlite:acme.db
+
+  # For a grey release: only what the old code cannot notice
+  lockstep preview --module example.com/entities/crm@latest --target sqlite:acme.db --strategy add-only
+
+  # The versions that a service compiles in
+  lockstep preview --go-mod ../shop/go.mod --target "$LOCKSTEP_TARGET"
+
+  # In CI: fail with exit code 2 when the tenant is not up to date
+  lockstep preview --module example.com/entities/crm@v1 --exit-code
+
+  # A script for the engine's own shell
+  lockstep preview --module example.com/entities/crm@v1.1.0 --format sql > upgrade.sql`
+
+// migrationFlags are what preview and execute have in common.
+type migrationFlags struct {
+	set      *setFlags
+	target   *targetFlag
+	strategy *string
+	connect  *connectFlags
+}
+
+func addMigration(cmd *cobra.Command) *migrationFlags {
+	cmd.Flags().SortFlags = false
+	return &migrationFlags{
+		set: addSet(cmd, true), target: addTarget(cmd), strategy: addStrategy(cmd), connect: addConnect(cmd),
+	}
+}
+
+func (a *app) previewCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "preview --module PATH@VERSION … --target URL",
+		Short:   "Show what would bring a tenant to the given module versions",
+		Long:    previewHelp,
+		Example: previewExample,
+		Args:    exactly(),
+	}
+	flags := addMigration(cmd)
+	format := addFormat(cmd, formatSQL)
+	pending := cmd.Flags().Bool("exit-code", false, "exit with 2 when there is something to execute under this strategy")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		resp, err := a.preview(cmd, flags, format)
+		if err != nil {
+			return err
+		}
+		switch format.value {
+		case formatSQL:
+			err = a.printScript(resp.GetScript())
+		default:
+			err = render(a, format, resp, func(p *text.Printer, m *lockstepv1.PreviewMigrationResponse) {
+				p.Preview(m, nextCommand(flags, resp.GetPlan().GetDigest()))
+			})
+		}
+		if err == nil && *pending && resp.GetChanged() {
+			return exitCode(status.ExitPending)
+		}
+		return err
+	}
+	return cmd
+}
+
+func (a *app) preview(cmd *cobra.Command, f *migrationFlags, format *format) (*lockstepv1.PreviewMigrationResponse, error) {
+	if err := format.check(cmd); err != nil {
+		return nil, err
+	}
+	set, dirs, err := f.set.read(cmd)
+	if err != nil {
+		return nil, err
+	}
+	req := &lockstepv1.PreviewMigrationRequest{Modules: set}
+	if req.Target, err = a.target(cmd, f.target); err != nil {
+		return nil, err
+	}
+	if req.Strategy, err = readStrategy(cmd, *f.strategy); err != nil {
+		return nil, err
+	}
+	conn, err := a.connect(cmd.Context(), cmd, f.connect, dirs)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.closing()
+	return migrationClient(conn).PreviewMigration(cmd.Context(), req)
+}
+
+func (a *app) printScript(script string) error {
+	return a.printLine(strings.TrimRight(script, "\n"))
+}
+
+// nextCommand spells out the command that executes what was previewed, one
+// argument a line.
+func nextCommand(f *migrationFlags, digest string) []string {
+	words := []string{"lockstep execute"}
+	for _, m := range f.set.modules {
+		words = append(words, "--module "+shellQuote(m))
+	}
+	if f.set.goMod != "" {
+		words = append(words, "--go-mod "+shellQuote(f.set.goMod))
+	}
+	for _, m := range f.set.manifests {
+		words = append(words, "--manifest "+shellQuote(m))
+	}
+	for _, e := range f.set.entities {
+		words = append(words, "--entities "+shellQuote(e))
+	}
+	if t := f.target.argument(); t != "" {
+		words = append(words, t)
+	}
+	words = append(words, "--strategy "+shellQuote(*f.strategy))
+	if f.connect.address != "" {
+		words = append(words, "--address "+shellQuote(f.connect.address))
+	}
+	for _, name := range []string{"source", "replace", "cache-dir", "sumdb", "nosumdb"} {
+		for _, v := range *f.connect.local[name] {
+			words = append(words, "--"+name+" "+shellQuote(v))
+		}
+	}
+	words = append(words, "--plan "+shellQuote(digest))
+	for i := range words {
+		if i > 0 {
+			words[i] = "    " + words[i]
+		}
+		if i < len(words)-1 {
+			words[i] += ` \`
+		}
+	}
+	return words
+}
