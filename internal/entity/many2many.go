@@ -36,7 +36,6 @@ func (p *pass) manyToMany(r *relation, table string) bool {
 	}
 	columns := r.joinColumns(own, ref)
 	r.join = p.joinModel(r, table, columns)
-	p.order = append(p.order, r.join)
 	ownRel, refRel := r.joinRelations()
 	for _, f := range r.join.fields {
 		if !f.permitted {

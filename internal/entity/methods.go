@@ -32,8 +32,9 @@ func isValue(fn *types.Func) bool {
 	if fn == nil || fn.Signature().Params().Len() != 0 || fn.Signature().Results().Len() != 2 {
 		return false
 	}
-	first, ok := fn.Signature().Results().At(0).Type().Underlying().(*types.Interface)
-	return ok && first.NumMethods() == 0 && isError(fn.Signature().Results().At(1).Type())
+	first, ok := types.Unalias(fn.Signature().Results().At(0).Type()).(*types.Named)
+	return ok && first.Obj().Name() == "Value" && first.Obj().Pkg() != nil && first.Obj().Pkg().Path() == "database/sql/driver" &&
+		isError(fn.Signature().Results().At(1).Type())
 }
 
 // isDataType says whether fn is GORM's GormDataType.

@@ -145,11 +145,9 @@ func (p *pass) run() *Result {
 	}
 	s := &schema.Schema{}
 	makers := map[string]*model{}
-	for _, join := range []bool{false, true} {
-		for _, m := range p.order {
-			if m.join == join && !m.foreign && !m.excluded {
-				p.merge(s, m, p.table(m), makers)
-			}
+	for _, m := range append(p.order, p.joins()...) {
+		if !m.foreign && !m.excluded {
+			p.merge(s, m, p.table(m), makers)
 		}
 	}
 	p.indexNames(s, makers)
@@ -158,6 +156,20 @@ func (p *pass) run() *Result {
 		p.requires[path] = true
 	}
 	return &Result{Module: p.w.own.Version, Schema: s, Requires: slices.Sorted(maps.Keys(p.requires))}
+}
+
+// joins are the join tables, in the order of the structs that declare them:
+// after these, so that a struct of the same name has precedence.
+func (p *pass) joins() []*model {
+	var out []*model
+	for _, m := range p.order {
+		for _, r := range m.relations {
+			if r.join != nil && !m.foreign && !m.excluded {
+				out = append(out, r.join)
+			}
+		}
+	}
+	return out
 }
 
 // outcome is the error of a pass, if any.

@@ -114,8 +114,9 @@ func (p *pass) merge(s *schema.Schema, m *model, t *schema.Table, makers map[str
 	}
 }
 
-// mergeJoin joins the table of a many2many with one of the same name: the other
-// side's, or a struct for it. Both must have the same columns at least.
+// mergeJoin joins the table of a many2many with one of the same name: a struct
+// for it, or the other side's, whose order of columns then stays. It must have
+// the columns; of the constraints, those that name an action win.
 func (p *pass) mergeJoin(have, join *schema.Table, m *model) {
 	for _, c := range join.Columns {
 		if have.Column(c.Name) == nil {
@@ -125,10 +126,20 @@ func (p *pass) mergeJoin(have, join *schema.Table, m *model) {
 		}
 	}
 	for _, fk := range join.ForeignKeys {
-		if have.ForeignKey(fk.Name) == nil && !slices.ContainsFunc(have.ForeignKeys, func(o *schema.ForeignKey) bool {
-			return o.RefTable == fk.RefTable && slices.Equal(o.Columns, fk.Columns)
-		}) {
+		i := slices.IndexFunc(have.ForeignKeys, func(o *schema.ForeignKey) bool {
+			return o.Name == fk.Name || o.RefTable == fk.RefTable && slices.Equal(o.Columns, fk.Columns)
+		})
+		if i < 0 {
 			have.ForeignKeys = append(have.ForeignKeys, fk)
+			continue
+		}
+		old := have.ForeignKeys[i]
+		switch {
+		case fk.OnDelete == "" && fk.OnUpdate == "":
+		case old.OnDelete == "" && old.OnUpdate == "":
+			old.OnDelete, old.OnUpdate = fk.OnDelete, fk.OnUpdate
+		case old.OnDelete != fk.OnDelete || old.OnUpdate != fk.OnUpdate:
+			p.report(m.pos, "give both sides the same constraint tag", "the join table %s is declared twice, with different actions of its foreign keys", join.Name)
 		}
 	}
 }
