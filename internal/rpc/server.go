@@ -39,6 +39,7 @@ func NewServer(cfg Config) (*Server, error) {
 	}
 	c := chain{cfg: cfg, validator: validator}
 	s := &Server{cfg: cfg, health: health.NewServer(), grpc: grpc.NewServer(
+		grpc.WaitForHandlers(true), // a call that was cut off rolls back before the process ends
 		grpc.MaxRecvMsgSize(cfg.MaxMessageBytes),
 		grpc.MaxSendMsgSize(cfg.MaxMessageBytes),
 		grpc.ChainUnaryInterceptor(c.unary()...),
