@@ -22,6 +22,7 @@ func (p *pass) embed(m *model, f *field, anonymous, isValuer bool) {
 		return // an anonymous field of a basic kind is a column
 	default:
 		p.reportField(f, hintColumnType, "%s cannot be embedded, it is no struct", typeName(f.indirect))
+		f.permitted = false
 		return
 	}
 	if p.depth >= maxEmbedding {

@@ -70,7 +70,7 @@ func (p *pass) indexable(f *field, tag string) bool {
 	if f.dbName != "" && f.dataType != "" && !f.ignoreMigration {
 		return true
 	}
-	if f.lock.ignore || f.settings["-"] != "" {
+	if f.ignored() {
 		return false // the field is left out, and its index with it
 	}
 	p.reportField(f, "move the tag to the column", "the tag `%s` is on a field without a column", tag)

@@ -1,7 +1,6 @@
 package entity
 
 import (
-	"fmt"
 	"go/types"
 	"strings"
 
@@ -59,12 +58,16 @@ func (p *pass) unresolvedField(f *field, settled bool) {
 			paths = p.want(pos)
 		}
 	}
-	found := fmt.Sprintf("its type %s is not declared", typeName(f.typ))
+	f.dataType = gorm.String // so that nothing else is said of the field
 	if len(paths) > 0 {
-		found = fmt.Sprintf("its type comes from %s, which no module source has", strings.Join(paths, ", "))
+		p.reportField(f, "make that module available, or "+hintColumnType, "its type comes from %s, which no module source has", strings.Join(paths, ", "))
+		return
 	}
-	p.reportField(f, hintColumnType, "%s", found)
-	f.dataType = gorm.String
+	name := typeName(f.typ)
+	if site, ok := p.w.index.fields[f.positions[0]]; ok {
+		name = types.ExprString(site.node.Type)
+	}
+	p.reportField(f, hintColumnType, "its type %s is not declared", name)
 }
 
 // firstField is the nested getRealFieldValue of GORM's ParseField: for a struct

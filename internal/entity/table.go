@@ -1,6 +1,7 @@
 package entity
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 
@@ -24,6 +25,7 @@ func (p *pass) table(m *model) *schema.Table {
 		}
 		t.Columns = append(t.Columns, p.column(m, t, f))
 	}
+	p.clashes(m, t)
 	if len(t.Columns) == 0 {
 		p.report(m.pos, "leave it out: //lockstep:ignore", "%s declares no column", m.name)
 	}
@@ -61,10 +63,33 @@ func (p *pass) column(m *model, t *schema.Table, f *field) *schema.Column {
 		}
 	}
 	c.Nullable = !notNull && !c.AutoIncrement && !slices.Contains(t.PrimaryKey, f.dbName)
-	if !c.AutoIncrement || f.def != "" {
-		c.Default = p.defaultOf(f)
-	}
+	c.Default = p.defaultOf(f)
 	return c
+}
+
+// clashes refuses two fields that mean one column differently: GORM would take
+// the first and not say so. Names that differ only in case are one on several
+// engines.
+func (p *pass) clashes(m *model, t *schema.Table) {
+	for _, f := range m.fields {
+		first := m.byDBName[f.dbName]
+		if first == nil || first == f || f.ignoreMigration || !f.permitted || len(f.bindNames) != len(first.bindNames) {
+			continue
+		}
+		a, b := t.Column(f.dbName), p.column(m, t, f)
+		if a != nil && (!reflect.DeepEqual(a.Type, b.Type) || a.Nullable != b.Nullable || !reflect.DeepEqual(a.Default, b.Default)) {
+			p.reportField(f, "name it otherwise: `gorm:\"column:…\"`, or leave it out: `gorm:\"-\"`",
+				"the column %s is declared already, and differently, by %s", f.dbName, first.name)
+		}
+	}
+	seen := map[string]string{}
+	for _, c := range t.Columns {
+		lower := strings.ToLower(c.Name)
+		if other, taken := seen[lower]; taken {
+			p.reportField(m.byDBName[c.Name], "name it otherwise: `gorm:\"column:…\"`", "the columns %s and %s differ only in case", other, c.Name)
+		}
+		seen[lower] = c.Name
+	}
 }
 
 // tableOrigin says where a table was declared; for a join table, the relation.

@@ -15,6 +15,9 @@ import (
 // another kind gives none, and every GORM driver takes its smallest type then.
 const smallestBits = 8
 
+// defaultBits is what a number without a size is in lockstep's own type tag.
+const defaultBits = 64
+
 // columnType is the neutral form of what each GORM driver's DataTypeOf is
 // given.
 func (p *pass) columnType(f *field) schema.Type {
@@ -28,6 +31,9 @@ func (p *pass) columnType(f *field) schema.Type {
 		raw := *f
 		raw.settings = map[string]string{"TYPE": f.lock.typ}
 		raw.applyTypeTag()
+		if raw.size == 0 && raw.dataType != gorm.String && raw.dataType != gorm.Bytes {
+			raw.size = defaultBits
+		}
 		t = neutralType(&raw)
 	}
 	if len(f.lock.engines) > 0 {
