@@ -154,7 +154,7 @@ func record(what, engine string) {
 	if _, dup := recorded.LoadOrStore(line, true); dup || path == "" {
 		return
 	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) //nolint:gosec // the run's own log
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "enginetest:", err)
 		return
