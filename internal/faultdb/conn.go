@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"io"
+	"slices"
 )
 
 // Wrap returns a connector whose connections follow the plan.
@@ -40,6 +42,9 @@ type conn struct {
 	plan *Plan
 	id   int
 	dead bool
+	// open holds the rows and statements in use, newest last. They are closed
+	// before the connection dies: drivers hang or leak when it goes first.
+	open []io.Closer
 }
 
 // do runs one operation under the plan.
@@ -76,9 +81,26 @@ func (c *conn) do(kind Kind, query string, run func() error) error {
 // its locks, as it does when a client goes away.
 func (c *conn) die() {
 	c.dead = true
+	for _, o := range slices.Backward(c.open) {
+		_ = o.Close()
+	}
+	c.open = nil
 	if c.Conn != nil {
 		_ = c.Conn.Close()
 	}
+}
+
+// track remembers what must be closed before the connection.
+func (c *conn) track(o io.Closer) { c.open = append(c.open, o) }
+
+// release closes what was tracked, unless the connection's death did.
+func (c *conn) release(o io.Closer) error {
+	i := slices.Index(c.open, o)
+	if i < 0 {
+		return nil
+	}
+	c.open = slices.Delete(c.open, i, i+1)
+	return o.Close()
 }
 
 // Close closes the connection unless it is dead already.
@@ -147,7 +169,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	}
 	var rows driver.Rows
 	err := c.do(Query, query, func() error {
-		return keep(&rows)(q.QueryContext(ctx, query, args))
+		return c.keepOpen(&rows)(q.QueryContext(ctx, query, args))
 	})
 	return c.rows(rows, query, err)
 }
@@ -156,14 +178,20 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	var inner driver.Stmt
 	err := c.do(Prepare, query, func() error {
+		var err error
 		if p, ok := c.Conn.(driver.ConnPrepareContext); ok {
-			return keep(&inner)(p.PrepareContext(ctx, query))
+			err = keep(&inner)(p.PrepareContext(ctx, query))
+		} else {
+			err = keep(&inner)(c.Conn.Prepare(query)) //nolint:staticcheck // not the wrapper's own
 		}
-		return keep(&inner)(c.Prepare(query))
+		if err == nil {
+			c.track(inner)
+		}
+		return err
 	})
 	if err != nil {
 		if inner != nil {
-			_ = inner.Close()
+			_ = c.release(inner)
 		}
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"reflect"
 )
 
 // stmt is a prepared statement; its runs are counted as execs and queries.
@@ -22,15 +23,8 @@ func (s *stmt) CheckNamedValue(v *driver.NamedValue) error {
 	return s.conn.CheckNamedValue(v)
 }
 
-// Close closes the statement. Some drivers free what a dead connection held only
-// when its statements and rows are closed, too.
-func (s *stmt) Close() error {
-	err := s.Stmt.Close()
-	if s.conn.dead {
-		return nil
-	}
-	return err
-}
+// Close closes the statement.
+func (s *stmt) Close() error { return s.conn.release(s.Stmt) }
 
 // ExecContext runs the statement.
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
@@ -49,9 +43,9 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	var rows driver.Rows
 	err := s.conn.do(Query, s.query, func() error {
 		if q, ok := s.Stmt.(driver.StmtQueryContext); ok {
-			return keep(&rows)(q.QueryContext(ctx, args))
+			return s.conn.keepOpen(&rows)(q.QueryContext(ctx, args))
 		}
-		return keep(&rows)(s.Stmt.Query(values(args))) //nolint:staticcheck // all that old drivers have
+		return s.conn.keepOpen(&rows)(s.Stmt.Query(values(args))) //nolint:staticcheck // all that old drivers have
 	})
 	return s.conn.rows(rows, s.query, err)
 }
@@ -72,31 +66,44 @@ func result(res driver.Result, err error) (driver.Result, error) {
 	return res, nil
 }
 
-// rows drops the rows of a lost reply, and wraps them when reading counts.
-func (c *conn) rows(rows driver.Rows, query string, err error) (driver.Rows, error) {
-	switch {
-	case err != nil:
-		if rows != nil {
-			_ = rows.Close()
+// keepOpen is keep for rows, which it also tracks.
+func (c *conn) keepOpen(to *driver.Rows) func(driver.Rows, error) error {
+	return func(r driver.Rows, err error) error {
+		if err == nil {
+			*to = r
+			c.track(r)
 		}
-		return nil, err
-	case c.plan.Rows:
-		return &countedRows{rows, c, query}, nil
-	default:
-		return rows, nil
+		return err
 	}
 }
 
-// countedRows counts every step of reading, the last one (no more rows)
-// included.
-type countedRows struct {
+// rows drops the rows of a lost reply, and wraps the others.
+func (c *conn) rows(inner driver.Rows, query string, err error) (driver.Rows, error) {
+	if err != nil {
+		if inner != nil {
+			_ = c.release(inner)
+		}
+		return nil, err
+	}
+	return &rows{inner, c, query}, nil
+}
+
+// rows is the answer to a query.
+type rows struct {
 	driver.Rows
 	conn  *conn
 	query string
 }
 
-// Next reads a row.
-func (r *countedRows) Next(dest []driver.Value) error {
+// Next reads a row. With Plan.Rows every step counts, the last one (no more
+// rows) included.
+func (r *rows) Next(dest []driver.Value) error {
+	if r.conn.dead {
+		return driver.ErrBadConn
+	}
+	if !r.conn.plan.Rows {
+		return r.Rows.Next(dest)
+	}
 	var end error
 	err := r.conn.do(Next, r.query, func() error {
 		err := r.Rows.Next(dest)
@@ -113,24 +120,34 @@ func (r *countedRows) Next(dest []driver.Value) error {
 }
 
 // Close ends the reading.
-func (r *countedRows) Close() error {
-	err := r.Rows.Close()
-	if r.conn.dead {
-		return nil
-	}
-	return err
-}
+func (r *rows) Close() error { return r.conn.release(r.Rows) }
 
 // HasNextResultSet passes through.
-func (r *countedRows) HasNextResultSet() bool {
+func (r *rows) HasNextResultSet() bool {
 	n, ok := r.Rows.(driver.RowsNextResultSet)
 	return ok && n.HasNextResultSet()
 }
 
 // NextResultSet passes through.
-func (r *countedRows) NextResultSet() error {
+func (r *rows) NextResultSet() error {
 	if n, ok := r.Rows.(driver.RowsNextResultSet); ok {
 		return n.NextResultSet()
 	}
 	return io.EOF
+}
+
+// ColumnTypeDatabaseTypeName passes through.
+func (r *rows) ColumnTypeDatabaseTypeName(i int) string {
+	if n, ok := r.Rows.(driver.RowsColumnTypeDatabaseTypeName); ok {
+		return n.ColumnTypeDatabaseTypeName(i)
+	}
+	return ""
+}
+
+// ColumnTypeScanType passes through.
+func (r *rows) ColumnTypeScanType(i int) reflect.Type {
+	if n, ok := r.Rows.(driver.RowsColumnTypeScanType); ok {
+		return n.ColumnTypeScanType(i)
+	}
+	return reflect.TypeFor[any]()
 }
