@@ -24,11 +24,32 @@ import (
 // reader takes them.
 func models() []any {
 	return []any{
-		agree.Kinds{}, agree.Valuers{}, agree.Auto{}, agree.Composite{}, agree.NoKey{}, agree.StringKey{},
-		agree.Embeds{}, agree.OwnKey{}, agree.Shadow{}, agree.Indexes{},
-		agree.User{}, agree.Company{}, agree.CreditCard{}, agree.Order{}, agree.Line{}, agree.Language{}, agree.Toy{},
-		agree.Account{}, agree.Profile{}, agree.Photo{}, agree.Truck{}, agree.Load{}, agree.Node{},
-		agree.Student{}, agree.Course{}, agree.Named{},
+		agree.Kinds{},
+		agree.Valuers{},
+		agree.Auto{},
+		agree.Composite{},
+		agree.NoKey{},
+		agree.StringKey{},
+		agree.Embeds{},
+		agree.OwnKey{},
+		agree.Shadow{},
+		agree.Indexes{},
+		agree.User{},
+		agree.Company{},
+		agree.CreditCard{},
+		agree.Order{},
+		agree.Line{},
+		agree.Language{},
+		agree.Toy{},
+		agree.Account{},
+		agree.Profile{},
+		agree.Photo{},
+		agree.Truck{},
+		agree.Load{},
+		agree.Node{},
+		agree.Student{},
+		agree.Course{},
+		agree.Named{},
 	}
 }
 

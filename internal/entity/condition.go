@@ -5,6 +5,7 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"slices"
 )
 
 // answer is the value of a condition as far as the source decides it.
@@ -46,14 +47,13 @@ func (e *evaluator) cond(expr ast.Expr) answer {
 			return e.cond(x.X).not()
 		}
 	case *ast.BinaryExpr:
-		switch x.Op {
-		case token.LAND:
+		if x.Op == token.LAND {
 			return both(e.cond(x.X), e.cond(x.Y))
-		case token.LOR:
-			return both(e.cond(x.X).not(), e.cond(x.Y).not()).not()
-		default:
-			return e.compare(x.X, x.Op, x.Y)
 		}
+		if x.Op == token.LOR {
+			return both(e.cond(x.X).not(), e.cond(x.Y).not()).not()
+		}
+		return e.compare(x.X, x.Op, x.Y)
 	case *ast.CallExpr:
 		return e.condCall(x)
 	}
@@ -93,9 +93,7 @@ func (e *evaluator) compare(x ast.Expr, op token.Token, y ast.Expr) answer {
 	if a == nil || b == nil {
 		return unknown
 	}
-	switch op {
-	case token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ:
-	default:
+	if !slices.Contains([]token.Token{token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ}, op) {
 		return unknown
 	}
 	if a.Kind() != b.Kind() {

@@ -175,19 +175,11 @@ func (f *field) applySize() {
 		return
 	}
 	basic, ok := f.rep.Underlying().(*types.Basic)
-	if !ok {
+	if !ok || basic.Info()&(types.IsInteger|types.IsFloat) == 0 || basic.Kind() == types.Uintptr {
 		return
 	}
-	switch basic.Kind() {
-	case types.Int, types.Int64, types.Uint, types.Uint64, types.Float64:
-		f.size = 64
-	case types.Int8, types.Uint8:
-		f.size = 8
-	case types.Int16, types.Uint16:
-		f.size = 16
-	case types.Int32, types.Uint32, types.Float32:
-		f.size = 32
-	}
+	const bitsPerByte = 8
+	f.size = int(types.SizesFor("gc", "amd64").Sizeof(basic)) * bitsPerByte
 }
 
 // applyPermission reads `-:migration`, `->` and `<-`. Only the first has to do

@@ -12,6 +12,8 @@ import (
 )
 
 // Manifest is the content of lockstep.yaml at a module's root.
+//
+//nolint:tagliatelle // keys are snake_case, as in the JSON of the API
 type Manifest struct {
 	Version int `yaml:"version"` // 1
 	// Entities are patterns: packages or types, as in Options.Entities.
@@ -27,6 +29,8 @@ type Manifest struct {
 }
 
 // Naming mirrors GORM's schema.NamingStrategy.
+//
+//nolint:tagliatelle // keys are snake_case, as in the JSON of the API
 type Naming struct {
 	TablePrefix   string `yaml:"table_prefix"`
 	SingularTable bool   `yaml:"singular_table"`
