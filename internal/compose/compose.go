@@ -113,7 +113,11 @@ func (c *composer) check(t *schema.Table) {
 	folded := map[string]string{}
 	for _, col := range t.Columns {
 		if other, taken := folded[strings.ToLower(col.Name)]; taken {
-			c.problem(col.Origin, "rename one of them", "the columns %s and %s of the table %s differ only in case", other, col.Name, t.Name)
+			o := col.Origin
+			if o.File == "" {
+				o = t.Origin
+			}
+			c.problem(o, "rename one of them", "the columns %s and %s of the table %s differ only in case", other, col.Name, t.Name)
 		}
 		folded[strings.ToLower(col.Name)] = col.Name
 	}

@@ -14,6 +14,7 @@ type waiting struct {
 	tables  map[string]string               // new name to old name, of renames that wait
 	columns map[string]string               // new table.column to old column, likewise
 	unique  map[string]bool                 // tables whose new unique keys wait
+	gone    map[string]bool                 // table.column of columns that stay although the target lacks them
 	kept    map[string]bool                 // names of indexes that stay although the target lacks them
 	keys    map[string][]*schema.ForeignKey // by referenced table: keys that stay although the target lacks them
 }
@@ -42,7 +43,7 @@ func settle(verdicts []Verdict) []Verdict {
 func collect(verdicts []Verdict) waiting {
 	w := waiting{
 		tables: map[string]string{}, columns: map[string]string{}, unique: map[string]bool{},
-		kept: map[string]bool{}, keys: map[string][]*schema.ForeignKey{},
+		gone: map[string]bool{}, kept: map[string]bool{}, keys: map[string][]*schema.ForeignKey{},
 	}
 	for _, v := range verdicts {
 		for _, c := range v.Later {
@@ -58,6 +59,8 @@ func (w waiting) add(c diff.Change) {
 		w.tables[c.Table] = c.OldName
 	case c.Kind == diff.Column && c.Verb == diff.Rename:
 		w.columns[c.Object()] = c.OldName
+	case c.Kind == diff.Column && c.Verb == diff.Drop:
+		w.gone[c.Object()] = true
 	case c.Kind == diff.PrimaryKey, c.Kind == diff.Index && c.Verb != diff.Drop && c.To.Index.Unique:
 		w.unique[c.Table] = true
 	}
@@ -89,6 +92,13 @@ func (w waiting) blocks(c diff.Change) string {
 	}
 	if why := w.blocksColumns(c); why != "" {
 		return why
+	}
+	if c.Verb == diff.Drop {
+		for _, name := range covered(c) {
+			if w.gone[c.Table+"."+name] {
+				return "goes together with the column " + name + ", whose removal waits"
+			}
+		}
 	}
 	switch c.Kind {
 	case diff.Index:
@@ -205,6 +215,18 @@ func columnsOf(c diff.Change) []string {
 			return c.To.ForeignKey.Columns
 		}
 	case diff.Table, diff.Check:
+	}
+	return nil
+}
+
+// covered returns the columns that a removed index or foreign key starts from.
+func covered(c diff.Change) []string {
+	switch c.Kind {
+	case diff.Index:
+		return indexColumns(c.From.Index)
+	case diff.ForeignKey:
+		return c.From.ForeignKey.Columns
+	case diff.Table, diff.Column, diff.PrimaryKey, diff.Check:
 	}
 	return nil
 }

@@ -132,6 +132,14 @@ func TestWhatBuildsOnWithheldChangesWaitsToo(t *testing.T) {
 	}
 }
 
+func TestAnIndexGoesTogetherWithItsColumn(t *testing.T) {
+	base := of(table("a", column("phone", true)))
+	base.Tables[0].Indexes = []*schema.Index{{Name: "i", Parts: []schema.IndexPart{{Column: "phone"}}}}
+	got := decide(t, strategy.Safe, base, of(table("a")))
+	assert.Equal(t, []string{"withhold drop_column a.phone", "withhold drop_index a.i"}, summary(got),
+		"present code still searches by the column that stays")
+}
+
 func TestAUniqueKeyStaysWhileAForeignKeyNeedsIt(t *testing.T) {
 	parent := table("a", column("code", true))
 	parent.Indexes = []*schema.Index{unique("u", "code")}

@@ -26,7 +26,10 @@ func AddColumn(c *schema.Column) Action {
 
 // DropColumn drops a column.
 func DropColumn(name string) Action {
-	return func(b *builder) as.Change { return &as.DropColumn{C: as.NewColumn(b.p.esc(name))} }
+	return func(b *builder) as.Change {
+		// Atlas renders a reverse, which is not used, and wants a type for it.
+		return &as.DropColumn{C: as.NewColumn(b.p.esc(name)).SetType(&as.StringType{T: "text"}).SetNull(true)}
+	}
 }
 
 // DropDefault takes a column's default away.
@@ -88,7 +91,8 @@ func AddForeignKey(f *schema.ForeignKey) Action {
 // DropForeignKey drops a foreign key.
 func DropForeignKey(name string) Action {
 	return func(b *builder) as.Change {
-		return &as.DropForeignKey{F: as.NewForeignKey(b.p.esc(name))}
+		// The reverse that Atlas renders, and nobody uses, wants a table.
+		return &as.DropForeignKey{F: as.NewForeignKey(b.p.esc(name)).SetRefTable(as.NewTable("x"))}
 	}
 }
 
