@@ -1,6 +1,7 @@
 package text
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -16,18 +17,14 @@ type entry struct {
 	muted  bool   // it is not carried out
 }
 
-// tables writes entries grouped by table, in the order of their first one.
+// tables writes entries grouped by table, sorted by its name.
 func (p *Printer) tables(entries []entry) {
-	var order []string
 	groups := map[string][]entry{}
 	for _, e := range entries {
 		t := e.change.GetTable()
-		if !slices.Contains(order, t) {
-			order = append(order, t)
-		}
 		groups[t] = append(groups[t], e)
 	}
-	for _, t := range order {
+	for _, t := range slices.Sorted(maps.Keys(groups)) {
 		p.group(t, groups[t])
 	}
 }

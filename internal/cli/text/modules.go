@@ -74,8 +74,15 @@ func (p *Printer) table(t *lockstepv1.Table) {
 		p.line("  ", p.paint(dim, text))
 	}
 	for _, f := range t.GetForeignKeys() {
-		p.line("  ", p.paint(dim, fmt.Sprintf("foreign key %s (%s) references %s (%s)",
-			f.GetName(), strings.Join(f.GetColumns(), ", "), f.GetRefTable(), strings.Join(f.GetRefColumns(), ", "))))
+		text := fmt.Sprintf("foreign key %s (%s) references %s (%s)",
+			f.GetName(), strings.Join(f.GetColumns(), ", "), f.GetRefTable(), strings.Join(f.GetRefColumns(), ", "))
+		if f.GetOnDelete() != "" {
+			text += " on delete " + strings.ToLower(f.GetOnDelete())
+		}
+		if f.GetOnUpdate() != "" {
+			text += " on update " + strings.ToLower(f.GetOnUpdate())
+		}
+		p.line("  ", p.paint(dim, text))
 	}
 	for _, c := range t.GetChecks() {
 		p.line("  ", p.paint(dim, fmt.Sprintf("check %s (%s)", c.GetName(), c.GetExpression())))
