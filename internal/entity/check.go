@@ -25,8 +25,10 @@ type pass struct {
 	requires map[string]bool
 	namers   map[string]namer
 	problems problems
-	quiet    int // > 0 while a struct of another module is read
-	depth    int // of embedded structs
+	quiet    int          // > 0 while a struct of another module is read
+	stack    []types.Type // the embedded structs being read, from the outside in
+	embeds   int          // embedded structs read so far
+	evals    int          // methods evaluated so far
 }
 
 // pkg is one type-checked package.

@@ -103,6 +103,10 @@ func moduleName(m *model) string {
 }
 
 func (p *pass) foreignKey(t *schema.Table, r *relation, c *constraint) {
+	if c.target.nameless && (c.target.foreign || c.target.excluded) {
+		p.reportField(r.field, hintTable, "the table name of %s, which it refers to, cannot be told from TableName", typeName(c.target.typ))
+		return
+	}
 	fk := &schema.ForeignKey{Name: c.name, RefTable: c.target.table}
 	var err error
 	if fk.OnDelete, err = action(c.onDelete); err == nil {

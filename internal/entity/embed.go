@@ -25,17 +25,31 @@ func (p *pass) embed(m *model, f *field, anonymous, isValuer bool) {
 		f.permitted = false
 		return
 	}
-	if p.depth >= maxEmbedding {
-		p.reportField(f, "break the cycle, or leave the field out: `gorm:\"-\"`", "%s is embedded too deeply, perhaps in itself", typeName(f.indirect))
+	f.permitted = false
+	if p.tooDeep(m, f.rep) {
+		p.reportField(f, "break the cycle, or leave the field out: `gorm:\"-\"`", "%s is embedded in itself, or too deeply", typeName(f.indirect))
 		return
 	}
-	f.permitted = false
-	p.depth++
+	if len(f.lock.renamedFrom) > 0 {
+		p.reportField(f, "move the tag to the columns", "renamed_from is on an embedded struct, which has no column of its own")
+	}
+	p.stack = append(p.stack, f.rep)
 	f.embedded = p.parseEmbedded(m, f.rep)
-	p.depth--
+	p.stack = p.stack[:len(p.stack)-1]
 	for _, ef := range f.embedded.fields {
 		f.adopt(m, ef)
 	}
+}
+
+// maxEmbeds bounds the embedded structs of one module, against source that was
+// made to be endless.
+const maxEmbeds = 100_000
+
+// tooDeep says whether t may not be embedded in m.
+func (p *pass) tooDeep(m *model, t types.Type) bool {
+	p.embeds++
+	return p.embeds > maxEmbeds || len(p.stack) >= maxEmbedding || m.typ != nil && types.Identical(m.typ, t) ||
+		slices.ContainsFunc(p.stack, func(outer types.Type) bool { return types.Identical(outer, t) })
 }
 
 // adopt makes ef, a field of the embedded struct, a field of m. A key that no

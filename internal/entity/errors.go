@@ -54,6 +54,7 @@ func (p *problems) err(mod module.Version) error {
 	})
 	e := fault.New(fault.Invalid, ReasonUnreadable, "the entities of %s cannot be read: %s", mod, count(len(p.list), "problem"))
 	e.Violations = p.list
+	e.Suggestion = "mend what is listed, or say which structs are entities: --entities, or entities and exclude in " + ManifestFile
 	return e
 }
 

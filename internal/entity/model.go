@@ -37,6 +37,7 @@ type model struct {
 	embedded bool // read as a part of another struct
 	join     bool // made by many2many
 	excluded bool // no entity by directive or manifest
+	nameless bool // what TableName answers cannot be told
 }
 
 func (m *model) lookUp(name string) *field {
@@ -84,7 +85,7 @@ func (p *pass) parseModel(named *types.Named) *model {
 		m.dirs, _ = parseDirectives(site.doc)
 	}
 	m.excluded = m.dirs.ignore || p.opts.excluded[key]
-	if m.foreign {
+	if m.foreign || m.excluded {
 		p.quiet++
 		defer func() { p.quiet-- }()
 	}

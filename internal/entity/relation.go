@@ -45,6 +45,9 @@ func (p *pass) parseRelation(m *model, f *field) {
 		p.reportField(f, hintRelation, "%s is neither a column nor a relation", typeName(f.typ))
 		return
 	}
+	if len(f.lock.renamedFrom) > 0 {
+		p.reportField(f, "move the tag to the column", "renamed_from is on a relation, which has no column of its own")
+	}
 	r := &relation{
 		name: f.name, field: f, model: m,
 		foreignKeys: commaList(f.settings["FOREIGNKEY"]),
@@ -161,6 +164,9 @@ func copyType(foreign, primary *field) {
 		foreign.dataType = primary.dataType
 	}
 	foreign.gormDataType = primary.gormDataType
+	if foreign.lock.typ == "" && len(foreign.lock.engines) == 0 { // they must match on every engine
+		foreign.lock.typ, foreign.lock.engines = primary.lock.typ, primary.lock.engines
+	}
 	if foreign.size == 0 {
 		foreign.size = primary.size
 	}

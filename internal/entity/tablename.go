@@ -48,6 +48,7 @@ func (p *pass) declaredTableName(m *model, named *types.Named) string {
 	}
 	if err != nil {
 		p.wantConstants(method)
+		m.nameless = true
 		p.report(p.ownPos(method.Pos(), m.pos), hintTable, "the table name of %s cannot be told from TableName: %s", m.name, err)
 		return m.namer.TableName(m.name)
 	}

@@ -35,6 +35,9 @@ type evaluator struct {
 // maxCalls bounds how far one Value method is followed into others.
 const maxCalls = 8
 
+// maxEvals bounds the methods evaluated for one module.
+const maxEvals = 10_000
+
 // results evaluates a method on the zero value of its receiver.
 func (p *pass) results(method *types.Func, engine string, depth int) ([]result, error) {
 	e, decl, err := p.evaluate(method, engine, depth)
@@ -47,7 +50,8 @@ func (p *pass) results(method *types.Func, engine string, depth int) ([]result, 
 
 // evaluate prepares the evaluation of a method's body.
 func (p *pass) evaluate(method *types.Func, engine string, depth int) (*evaluator, *ast.FuncDecl, error) {
-	if depth > maxCalls {
+	p.evals++
+	if depth > maxCalls || p.evals > maxEvals {
 		return nil, nil, errors.New("it calls too many others")
 	}
 	site, ok := p.w.index.funcs[method.Origin().Pos()]
