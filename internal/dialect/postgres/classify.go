@@ -32,6 +32,9 @@ func (*Dialect) Classify(err error) *fault.Error {
 	if f := fault.As(err); f != nil {
 		return f
 	}
+	if f := canceled(err); f != nil {
+		return f
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		v := classifyState(pg.Code)
@@ -40,10 +43,6 @@ func (*Dialect) Classify(err error) *fault.Error {
 	var connect *pgconn.ConnectError
 	var netErr net.Error
 	switch {
-	case errors.Is(err, context.Canceled):
-		return fault.Wrap(err, fault.Canceled, "CANCELED", "the caller went away")
-	case errors.Is(err, context.DeadlineExceeded):
-		return fault.Wrap(err, fault.Deadline, "DEADLINE", "time ran out")
 	case errors.As(err, &connect):
 		return fault.Wrap(err, fault.Unavailable, "DATABASE_UNREACHABLE", "the database server cannot be reached").
 			Suggest("check host, port, TLS and that the server is up")
@@ -52,6 +51,18 @@ func (*Dialect) Classify(err error) *fault.Error {
 			Suggest("try again once the server answers")
 	}
 	return fault.Wrap(err, fault.Bug, "DRIVER_ERROR", "the driver reported an error without a code")
+}
+
+// canceled comes first: a dead context ends statements and connections with
+// errors of their own.
+func canceled(err error) *fault.Error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fault.Wrap(err, fault.Canceled, "CANCELED", "the caller went away")
+	case errors.Is(err, context.DeadlineExceeded):
+		return fault.Wrap(err, fault.Deadline, "DEADLINE", "time ran out").Suggest("allow more time")
+	}
+	return nil
 }
 
 // connectionLost tells whether the driver marked its connection as broken.
@@ -108,7 +119,7 @@ func classifyState(code string) verdict {
 		return verdict{fault.Refused, "TYPE_NOT_CONVERTIBLE", "the engine has no conversion between these types: add a new column and move the values"}
 	case "42P06", "42P07", "42701", "42710", "42723":
 		return verdict{fault.Drift, "OBJECT_EXISTS", mendDrift}
-	case "42P01", "42703", "42704", "42883", "3F000":
+	case "42P01", "42703", "42704", "42883":
 		return verdict{fault.Drift, "OBJECT_MISSING", mendDrift}
 	case "55P03":
 		return verdict{fault.Conflict, "LOCK_TIMEOUT", "another session holds a lock on the table; try again when it is quieter, or allow a longer lock timeout"}
@@ -124,6 +135,8 @@ func classifyState(code string) verdict {
 		return verdict{fault.Denied, "DATABASE_AUTH", "check the user and password of the target, and the server's pg_hba.conf"}
 	case "3D000":
 		return verdict{fault.NotFound, "DATABASE_UNKNOWN", "create the database first, or correct the target"}
+	case "3F000":
+		return verdict{fault.NotFound, "SCHEMA_UNKNOWN", "create the tenant's schema first, or grant the database user USAGE on it"}
 	case "2BP01":
 		return verdict{fault.Refused, "DEPENDENT_OBJECTS", "a view or another object depends on this; drop or change it first"}
 	case "25006":

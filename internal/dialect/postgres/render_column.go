@@ -99,6 +99,7 @@ func (r *render) collectColumns() {
 
 func (r *render) column(name string, a *columnAlter) {
 	g := &r.pending
+	before := len(g.actions)
 	add := func(act atlas.Action, format string, args ...any) {
 		g.actions = append(g.actions, act)
 		if format != "" {
@@ -107,7 +108,8 @@ func (r *render) column(name string, a *columnAlter) {
 	}
 	plain := *a.to
 	plain.AutoIncrement = false // a serial is spelled only where a column is made
-	retype := a.aspects[diff.AspectType]
+	// The neutral type may change where the physical one does not.
+	retype := a.aspects[diff.AspectType] && canonicalType(a.from.Physical) != canonicalType(a.to.Physical)
 	conv := ""
 	if retype {
 		conv = using(name, a.from.Physical, a.to.Physical)
@@ -137,7 +139,7 @@ func (r *render) column(name string, a *columnAlter) {
 	case changed:
 		g.summaries = append(g.summaries, fmt.Sprintf("drop the default of %s of %s", name, r.name))
 	}
-	if len(g.actions) > 0 {
+	if len(g.actions) > before {
 		g.hazards = append(g.hazards, exclusive(r.name, "while it is altered"))
 	}
 	if losesSequence {

@@ -111,11 +111,22 @@ func parseVersion(s string) dialect.Version {
 func (s *session) Version() dialect.Version { return s.version }
 
 func (s *session) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return s.conn.ExecContext(ctx, query, args...)
+	res, err := s.conn.ExecContext(ctx, query, args...)
+	return res, withCause(ctx, err)
 }
 
 func (s *session) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return s.conn.QueryContext(ctx, query, args...)
+	rows, err := s.conn.QueryContext(ctx, query, args...)
+	return rows, withCause(ctx, err)
+}
+
+// withCause puts a dead context in front of the error it led to: the driver
+// closes the connection then, and reports only that.
+func withCause(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	return errors.Join(ctx.Err(), err)
 }
 
 func (s *session) Close() error {

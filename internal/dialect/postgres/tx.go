@@ -35,14 +35,14 @@ func (s *session) Begin(ctx context.Context, opts dialect.TxOptions) (dialect.Tx
 			fmt.Fprintf(&begin, "; SET LOCAL %s = %d", set.name, max(1, set.value.Milliseconds()))
 		}
 	}
-	if _, err := s.conn.ExecContext(ctx, begin.String()); err != nil {
+	if _, err := s.ExecContext(ctx, begin.String()); err != nil {
 		return nil, t.abandon(ctx, err)
 	}
 	if err := t.lock(ctx, opts.LockWait); err != nil {
 		return nil, t.abandon(ctx, err)
 	}
 	if opts.CreateNamespace {
-		if _, err := s.conn.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+quote(s.schema)); err != nil {
+		if _, err := s.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+quote(s.schema)); err != nil {
 			return nil, t.abandon(ctx, err)
 		}
 	}
@@ -100,7 +100,7 @@ func (t *tx) lock(ctx context.Context, wait time.Duration) error {
 }
 
 func (t *tx) tryLock(ctx context.Context) (got bool, err error) {
-	rows, err := t.s.conn.QueryContext(ctx, "SELECT pg_try_advisory_xact_lock($1)", t.s.lockKey())
+	rows, err := t.s.QueryContext(ctx, "SELECT pg_try_advisory_xact_lock($1)", t.s.lockKey())
 	if err != nil {
 		return false, err
 	}
@@ -114,11 +114,11 @@ func (t *tx) tryLock(ctx context.Context) (got bool, err error) {
 }
 
 func (t *tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return t.s.conn.ExecContext(ctx, query, args...)
+	return t.s.ExecContext(ctx, query, args...)
 }
 
 func (t *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return t.s.conn.QueryContext(ctx, query, args...)
+	return t.s.QueryContext(ctx, query, args...)
 }
 
 // Commit implements dialect.Tx. PostgreSQL answers COMMIT of a failed

@@ -158,6 +158,8 @@ func (r *render) needsCopy() bool {
 		switch {
 		case c.Verb == diff.Rename && (c.Kind == diff.Table || c.Kind == diff.Column):
 		case c.Verb == diff.Alter && c.Aspect == diff.AspectComment: // SQLite keeps no comments
+		case c.Aspect == diff.AspectType && canonicalType(c.From.Column.Physical) == canonicalType(r.current(c).Physical):
+			// the neutral type may change where the physical one does not
 		case c.Kind == diff.Index && !isConstraint(c.From) && !isConstraint(c.To):
 		case c.Kind == diff.Column && c.Verb == diff.Add && r.addable(r.current(c)):
 		default:

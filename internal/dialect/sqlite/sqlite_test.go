@@ -1,0 +1,36 @@
+package sqlite_test
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"testing"
+
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/dialect/dialecttest"
+	"github.com/lockstepdb/lockstep/internal/dialect/sqlite"
+	"github.com/lockstepdb/lockstep/internal/enginetest"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	things := []string{"CREATE TABLE t (a text UNIQUE, b integer NOT NULL CHECK (b > 0))", "INSERT INTO t VALUES ('secret', 1)"}
+	dialecttest.Run(t, dialecttest.Harness{
+		New: func(wrap func(driver.Connector) driver.Connector) dialect.Dialect {
+			if wrap == nil {
+				return sqlite.New()
+			}
+			return sqlite.New(sqlite.WithWrap(wrap))
+		},
+		Tenant:  func(t testing.TB) string { return enginetest.SQLite(t) },
+		Connect: func(t testing.TB, url string) *sql.DB { return enginetest.Connect(t, url) },
+		Catalog: "SELECT type || ' ' || name FROM sqlite_master WHERE name NOT IN ('sqlite_sequence') ORDER BY 1",
+		Failures: []dialecttest.Failure{
+			{Name: "duplicate", Setup: things, SQL: "INSERT INTO t VALUES ('secret', 2)", Kind: "refused", Reason: "DATA_DUPLICATE", Hidden: "secret"},
+			{Name: "null", Setup: things, SQL: "INSERT INTO t VALUES ('secret2', NULL)", Kind: "refused", Reason: "DATA_NULL", Hidden: "secret"},
+			{Name: "check", Setup: things, SQL: "INSERT INTO t VALUES ('secret2', 0)", Kind: "refused", Reason: "DATA_CHECK", Hidden: "secret"},
+			{Name: "key", Setup: []string{"CREATE TABLE k (id integer PRIMARY KEY)", "INSERT INTO k VALUES (1)"}, SQL: "INSERT INTO k VALUES (1)", Kind: "refused", Reason: "DATA_DUPLICATE"},
+			{Name: "mismatch", Setup: []string{"CREATE TABLE k (id integer PRIMARY KEY)"}, SQL: "INSERT INTO k VALUES ('secret')", Kind: "refused", Reason: "DATA_CAST", Hidden: "secret"},
+			{Name: "syntax", SQL: "CREATE TABLE nonsense", Kind: "refused", Reason: "STATEMENT_FAILED"},
+		},
+	})
+}
