@@ -26,6 +26,7 @@ func models() []any {
 	return []any{
 		agree.Kinds{},
 		agree.Valuers{},
+		agree.Conditions{},
 		agree.Auto{},
 		agree.Composite{},
 		agree.NoKey{},

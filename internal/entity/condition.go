@@ -112,7 +112,7 @@ func (e *evaluator) compareNil(x ast.Expr, op token.Token) answer {
 	isNil := unknown
 	switch t := e.info.TypeOf(x); {
 	case t == nil:
-	case isError(t):
+	case isError(t), isErrName(x) && unresolved(t):
 		isNil = yes
 	case e.isPointer(x):
 		isNil = no
@@ -123,6 +123,13 @@ func (e *evaluator) compareNil(x ast.Expr, op token.Token) answer {
 		return isNil.not()
 	}
 	return isNil
+}
+
+// isErrName says whether an expression is a variable called err, which is an
+// error also where the call that made it is not known.
+func isErrName(x ast.Expr) bool {
+	id, ok := ast.Unparen(x).(*ast.Ident)
+	return ok && id.Name == "err"
 }
 
 // constant is the constant value of an expression; a zero value of a basic
@@ -215,5 +222,10 @@ func (e *evaluator) isPointer(expr ast.Expr) bool {
 
 // isNil says whether an expression is the predeclared nil.
 func (e *evaluator) isNil(expr ast.Expr) bool {
-	return e.info.Types[ast.Unparen(expr)].IsNil()
+	id, ok := ast.Unparen(expr).(*ast.Ident)
+	if !ok || id.Name != "nil" {
+		return false
+	}
+	obj := e.object(id) // not recorded beside an operand of unknown type
+	return obj == nil || obj.Parent() == types.Universe
 }

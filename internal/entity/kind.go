@@ -29,6 +29,7 @@ func (p *pass) representative(f *field, anonymous bool) bool {
 	if err != nil {
 		f.rep = nil
 		if !settled {
+			p.wantBody(value)
 			p.reportField(f, hintColumnType, "what Value() of %s gives cannot be told from its source: %s", typeName(f.indirect), err)
 			f.dataType = gorm.String // so that nothing else is said of the field
 		}

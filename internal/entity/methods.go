@@ -9,6 +9,9 @@ import (
 // maxEmbedding bounds how deep structs may lie in each other.
 const maxEmbedding = 20
 
+// maxParts bounds how many structs one is made of.
+const maxParts = 1000
+
 // methodOf finds a method of *t by name, promoted ones included.
 func (p *pass) methodOf(t types.Type, name string) *types.Func {
 	named, ok := types.Unalias(t).(*types.Named)

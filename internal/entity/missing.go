@@ -38,7 +38,7 @@ func unresolved(t types.Type) bool {
 			if b, ok := u.Underlying().(*types.Basic); ok && b.Kind() == types.Invalid {
 				return true
 			}
-			return unresolvedEmbedded(u, 0)
+			return unresolvedEmbedded(u, map[*types.Named]bool{})
 		default:
 			return false
 		}
@@ -48,11 +48,12 @@ func unresolved(t types.Type) bool {
 
 // unresolvedEmbedded says whether a struct embeds an unknown type: its methods,
 // and with them whether it is a driver.Valuer, are unknown then.
-func unresolvedEmbedded(named *types.Named, depth int) bool {
+func unresolvedEmbedded(named *types.Named, seen map[*types.Named]bool) bool {
 	st, ok := named.Underlying().(*types.Struct)
-	if !ok || depth > maxEmbedding {
+	if !ok || seen[named] || len(seen) > maxParts {
 		return false
 	}
+	seen[named] = true
 	for f := range st.Fields() {
 		if !f.Embedded() {
 			continue
@@ -66,7 +67,7 @@ func unresolvedEmbedded(named *types.Named, depth int) bool {
 			if b, ok := u.Underlying().(*types.Basic); ok && b.Kind() == types.Invalid {
 				return true
 			}
-			if unresolvedEmbedded(u, depth+1) {
+			if unresolvedEmbedded(u, seen) {
 				return true
 			}
 		}
@@ -84,10 +85,10 @@ func (p *pass) want(pos token.Pos) []string {
 	return p.wantExpr(site.path, site.file, site.node.Type)
 }
 
-// wantExpr is want for a type expression.
-func (p *pass) wantExpr(pkgPath string, file *ast.File, expr ast.Expr) []string {
+// wantExpr is want for a type expression, or for all of a method's body.
+func (p *pass) wantExpr(pkgPath string, file *ast.File, node ast.Node) []string {
 	c := &chaser{p: p, seen: map[token.Pos]bool{}}
-	c.expr(pkgPath, file, expr)
+	c.expr(pkgPath, file, node)
 	slices.Sort(c.paths)
 	c.paths = slices.Compact(c.paths)
 	for _, path := range c.paths {
@@ -107,8 +108,8 @@ type chaser struct {
 	from  map[string]*module.Module
 }
 
-func (c *chaser) expr(pkgPath string, file *ast.File, expr ast.Expr) {
-	ast.Inspect(expr, func(n ast.Node) bool {
+func (c *chaser) expr(pkgPath string, file *ast.File, node ast.Node) {
+	ast.Inspect(node, func(n ast.Node) bool {
 		switch e := n.(type) {
 		case *ast.SelectorExpr:
 			if x, ok := e.X.(*ast.Ident); ok {
@@ -202,17 +203,20 @@ func (c *chaser) candidates(file *ast.File, pkgName string) []string {
 	return unknown
 }
 
-// wantReturns asks for the packages that the return statements of a method
-// mention.
-func (p *pass) wantReturns(site funcSite, file *ast.File) {
-	ast.Inspect(site.decl.Body, func(n ast.Node) bool {
-		ret, ok := n.(*ast.ReturnStmt)
-		if !ok {
-			return true
+// wantBody asks for the packages that a method's body mentions, where what it
+// returns cannot be told without.
+func (p *pass) wantBody(method *types.Func) {
+	site, ok := p.w.index.funcs[method.Origin().Pos()]
+	if !ok || site.decl.Body == nil {
+		return
+	}
+	src := p.w.parsed[site.path]
+	if src == nil {
+		return
+	}
+	for _, file := range src.files {
+		if file.FileStart <= site.decl.Pos() && site.decl.Pos() < file.FileEnd {
+			p.wantExpr(site.path, file, site.decl.Body)
 		}
-		for _, expr := range ret.Results {
-			p.wantExpr(site.path, file, expr)
-		}
-		return false
-	})
+	}
 }

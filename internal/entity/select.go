@@ -201,7 +201,7 @@ func (s *selection) examine(c *candidate) {
 		}
 		switch part := s.byKey[types.TypeString(named, nil)]; {
 		case part == nil:
-			c.tagged = c.tagged || s.foreignPart(named, 0)
+			c.tagged = c.tagged || s.foreignPart(named, map[*types.Named]bool{})
 		case part != c:
 			part.embedders = append(part.embedders, c)
 		}
@@ -210,19 +210,20 @@ func (s *selection) examine(c *candidate) {
 
 // foreignPart says whether a struct of another module that is embedded here
 // brings columns: it has gorm tags, and no table of its own.
-func (s *selection) foreignPart(named *types.Named, depth int) bool {
+func (s *selection) foreignPart(named *types.Named, seen map[*types.Named]bool) bool {
 	st, ok := named.Underlying().(*types.Struct)
-	if !ok || depth > maxEmbedding || s.p.methodOf(named, "TableName") != nil {
+	if !ok || seen[named] || len(seen) > maxParts || s.p.methodOf(named, "TableName") != nil {
 		return false
 	}
 	if isGormModel(named) {
 		return true
 	}
+	seen[named] = true
 	for i := range st.NumFields() {
 		if _, ok := tagOf(st, i).Lookup("gorm"); ok {
 			return true
 		}
-		if inner, ok := types.Unalias(deref(st.Field(i).Type())).(*types.Named); ok && st.Field(i).Embedded() && s.foreignPart(inner, depth+1) {
+		if inner, ok := types.Unalias(deref(st.Field(i).Type())).(*types.Named); ok && st.Field(i).Embedded() && s.foreignPart(inner, seen) {
 			return true
 		}
 	}

@@ -47,7 +47,7 @@ func (p *pass) declaredTableName(m *model, named *types.Named) string {
 		err = errors.New("it is empty")
 	}
 	if err != nil {
-		p.wantConstants(method)
+		p.wantBody(method)
 		m.nameless = true
 		p.report(p.ownPos(method.Pos(), m.pos), hintTable, "the table name of %s cannot be told from TableName: %s", m.name, err)
 		return m.namer.TableName(m.name)
@@ -80,24 +80,6 @@ func (p *pass) namedResult(m *model, method *types.Func) (string, error) {
 func isNamer(t types.Type) bool {
 	named, ok := types.Unalias(t).(*types.Named)
 	return ok && named.Obj().Name() == "Namer" && named.Obj().Pkg() != nil && named.Obj().Pkg().Path() == "gorm.io/gorm/schema"
-}
-
-// wantConstants asks for the packages a method's results mention: its constant
-// may be declared in another module.
-func (p *pass) wantConstants(method *types.Func) {
-	site, ok := p.w.index.funcs[method.Origin().Pos()]
-	if !ok || site.decl.Body == nil {
-		return
-	}
-	src := p.w.parsed[site.path]
-	if src == nil {
-		return
-	}
-	for _, file := range src.files {
-		if file.FileStart <= site.decl.Pos() && site.decl.Pos() < file.FileEnd {
-			p.wantReturns(site, file)
-		}
-	}
 }
 
 // ownPos is pos when it lies in a real module, else fallback.

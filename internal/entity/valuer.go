@@ -195,8 +195,8 @@ func (e *evaluator) clauses(body *ast.BlockStmt, taken func(*ast.CaseClause) ans
 // assign remembers what a local variable holds, as long as it is one thing.
 func (e *evaluator) assign(s *ast.AssignStmt) {
 	for i, left := range s.Lhs {
-		id, ok := left.(*ast.Ident)
-		if !ok {
+		id := root(left)
+		if id == nil {
 			continue
 		}
 		obj := e.object(id)
@@ -210,10 +210,25 @@ func (e *evaluator) assign(s *ast.AssignStmt) {
 			continue
 		}
 		e.assigned[obj] = s.Rhs[i]
-		if e.isZero(s.Rhs[i]) {
+		if _, whole := left.(*ast.Ident); whole && e.isZero(s.Rhs[i]) {
 			e.zero[obj] = true
 		}
 	}
+}
+
+// root is the variable that an assignment changes, as a whole or in part.
+func root(expr ast.Expr) *ast.Ident {
+	switch x := ast.Unparen(expr).(type) {
+	case *ast.Ident:
+		return x
+	case *ast.SelectorExpr:
+		return root(x.X)
+	case *ast.IndexExpr:
+		return root(x.X)
+	case *ast.StarExpr:
+		return root(x.X)
+	}
+	return nil
 }
 
 // declare handles `var x T` and `var x = expr`.
@@ -291,6 +306,9 @@ func (e *evaluator) value(expr ast.Expr) {
 	t := e.info.TypeOf(expr)
 	if tuple, ok := t.(*types.Tuple); ok && tuple.Len() > 0 {
 		t = tuple.At(0).Type()
+	}
+	if call, ok := expr.(*ast.CallExpr); ok && (t == nil || unresolved(t)) && e.info.Types[call.Fun].IsType() {
+		t = e.info.TypeOf(call.Fun) // a conversion gives its type whatever it is given
 	}
 	if t == nil || unresolved(t) {
 		e.err = errors.New("the type of what it returns is not known")
