@@ -65,19 +65,19 @@ func execute(ctx context.Context, out io.Writer, file, statement string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }() //nolint:errcheck // nothing is left to lose
+	defer func() { _ = db.Close() }()
 	rows, err := db.QueryContext(ctx, statement)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = rows.Close() }() //nolint:errcheck // reading is over
+	defer func() { _ = rows.Close() }()
 	columns, err := rows.Columns()
 	if err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if len(columns) > 0 {
-		_, _ = fmt.Fprintln(w, strings.Join(columns, "\t")) //nolint:errcheck // Flush tells
+		_, _ = fmt.Fprintln(w, strings.Join(columns, "\t"))
 	}
 	values := make([]sql.NullString, len(columns))
 	into := make([]any, len(columns))
@@ -95,7 +95,7 @@ func execute(ctx context.Context, out io.Writer, file, statement string) error {
 				cells[i] = "NULL"
 			}
 		}
-		_, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) //nolint:errcheck // Flush tells
+		_, _ = fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	if err := rows.Err(); err != nil {
 		return err
