@@ -101,8 +101,10 @@ func detail(c *lockstepv1.Change) string {
 // effectNote explains an effect that deserves it.
 func effectNote(c *lockstepv1.Change) string {
 	switch c.GetEffect() {
-	case lockstepv1.Effect_EFFECT_RESTRICTING, lockstepv1.Effect_EFFECT_DESTRUCTIVE:
-		return strings.TrimSuffix(effectWord(c.GetEffect())+": "+c.GetWhy(), ": ")
+	case lockstepv1.Effect_EFFECT_DESTRUCTIVE:
+		return c.GetWhy() // the word itself stands beside the change
+	case lockstepv1.Effect_EFFECT_RESTRICTING:
+		return strings.TrimSuffix("restricting: "+c.GetWhy(), ": ")
 	case lockstepv1.Effect_EFFECT_UNSPECIFIED, lockstepv1.Effect_EFFECT_NEUTRAL,
 		lockstepv1.Effect_EFFECT_ADDITIVE, lockstepv1.Effect_EFFECT_RELAXING:
 	}

@@ -51,7 +51,7 @@ func moduleList(ms []*lockstepv1.ModuleVersion) string {
 // Revision writes one revision in full.
 func (p *Printer) Revision(r *lockstepv1.GetRevisionResponse) {
 	v := r.GetRevision()
-	p.field("target", r.GetTarget()+"  ("+engine(v.GetEngine(), v.GetEngineVersion())+")")
+	p.field("target", database(r.GetTarget(), v.GetEngine(), v.GetEngineVersion()))
 	p.field("revision", fmt.Sprintf("%d, %s", v.GetNumber(), enumWord(v.GetOutcome(), "REVISION_OUTCOME_", " ")))
 	p.field("started", fmt.Sprintf("%s UTC, took %s", timeText(v.GetStartedAt()), durationText(v.GetDuration())))
 	p.field("by", fmt.Sprintf("%s, with lockstep %s", v.GetActor(), v.GetLockstepVersion()))

@@ -24,6 +24,14 @@ func Strategy(s lockstepv1.Strategy) string {
 	return enumWord(s, "STRATEGY_", "-")
 }
 
+// database renders a target with its engine.
+func database(target string, e lockstepv1.Engine, version int32) string {
+	if name := engine(e, version); name != "" {
+		return target + "  (" + name + ")"
+	}
+	return target
+}
+
 // engine renders an engine and its major version.
 func engine(e lockstepv1.Engine, version int32) string {
 	name := map[lockstepv1.Engine]string{
@@ -40,8 +48,6 @@ func engine(e lockstepv1.Engine, version int32) string {
 }
 
 func kindWord(k lockstepv1.ObjectKind) string { return enumWord(k, "OBJECT_KIND_", " ") }
-
-func effectWord(e lockstepv1.Effect) string { return enumWord(e, "EFFECT_", " ") }
 
 func timeText(t *timestamppb.Timestamp) string {
 	if t == nil {

@@ -18,19 +18,24 @@ func (p *Printer) Preview(r *lockstepv1.PreviewMigrationResponse, next []string)
 	p.section(refused, "REFUSED", count(len(refused), "change")+" in the way")
 	p.statements(plan.GetStatements())
 	p.line()
-	switch {
-	case !r.GetChanged() && len(later) > 0:
-		p.line("Nothing to do under this strategy; what is withheld stays pending.")
-	case !r.GetChanged():
-		p.line("Nothing to do: the tenant is at these module versions.")
-	default:
+	if r.GetChanged() {
 		p.digest(plan, next)
+	} else {
+		p.nothing(plan)
 	}
+}
+
+func (p *Printer) nothing(plan *lockstepv1.Plan) {
+	if _, later, _ := decided(plan.GetVerdicts()); len(later) > 0 {
+		p.line("Nothing to do under this strategy; what is withheld stays pending.")
+		return
+	}
+	p.line("Nothing to do: the tenant is at these module versions.")
 }
 
 func (p *Printer) header(r *lockstepv1.PreviewMigrationResponse) {
 	plan := r.GetPlan()
-	p.field("target", r.GetTarget()+"  ("+engine(plan.GetEngine(), plan.GetEngineVersion())+")")
+	p.field("target", database(r.GetTarget(), plan.GetEngine(), plan.GetEngineVersion()))
 	p.field("strategy", Strategy(plan.GetStrategy()))
 	for i, l := range p.versions(r.GetCurrent().GetModules(), plan.GetModules(), r.GetCurrent() == nil) {
 		name := "modules"

@@ -9,7 +9,7 @@ import (
 // Result writes how an execution ended. What failed is said by Failure.
 func (p *Printer) Result(r *lockstepv1.ExecutionResult) {
 	plan := r.GetPlan()
-	p.field("target", r.GetTarget()+"  ("+engine(plan.GetEngine(), plan.GetEngineVersion())+")")
+	p.field("target", database(r.GetTarget(), plan.GetEngine(), plan.GetEngineVersion()))
 	p.field("strategy", Strategy(plan.GetStrategy()))
 	for i, l := range p.versions(nil, plan.GetModules(), true) {
 		name := "modules"
@@ -21,6 +21,9 @@ func (p *Printer) Result(r *lockstepv1.ExecutionResult) {
 	p.Warnings(r.GetWarnings())
 	p.executed(r.GetStatements())
 	_, later, _ := decided(plan.GetVerdicts())
+	if r.GetFailure() != nil {
+		later = nil // nothing was carried out, so nothing is left over either
+	}
 	p.section(later, "WITHHELD", count(len(later), "change")+" left for later by strategy "+Strategy(plan.GetStrategy())+"; still pending")
 	p.line()
 	p.outcome(r)
@@ -33,7 +36,7 @@ func (p *Printer) outcome(r *lockstepv1.ExecutionResult) {
 		p.line(p.paint(green, "Applied"), fmt.Sprintf(": revision %d, %s, %s, by %s",
 			r.GetRevision(), count(len(r.GetStatements()), "statement"), took, r.GetActor()))
 	case lockstepv1.ExecutionOutcome_EXECUTION_OUTCOME_NOTHING_TO_DO:
-		p.line("Nothing to do: the tenant is at these module versions.")
+		p.nothing(r.GetPlan())
 	case lockstepv1.ExecutionOutcome_EXECUTION_OUTCOME_ROLLED_BACK:
 		p.line(p.paint(alarm, "Rolled back"), ": the tenant is exactly as before", recordedAs(r.GetRevision()), ", ", took)
 	case lockstepv1.ExecutionOutcome_EXECUTION_OUTCOME_NEEDS_OPERATOR:
