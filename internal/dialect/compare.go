@@ -73,7 +73,7 @@ func (c Comparison) column(p, f *schema.Column, key bool, say sayFunc) {
 	if want, got := c.Type(p.Physical), c.Type(f.Physical); want != got {
 		say("column %s has type %s instead of %s", p.Name, got, want)
 	}
-	if p.Nullable != f.Nullable && !(key && c.IgnoreKeyNulls) {
+	if p.Nullable != f.Nullable && (!key || !c.IgnoreKeyNulls) {
 		say("column %s is %s instead of %s", p.Name, nullable(f.Nullable), nullable(p.Nullable))
 	}
 	if p.AutoIncrement != f.AutoIncrement {

@@ -16,6 +16,7 @@ import (
 
 // capabilities asserts what a dialect says of its engine, both ways.
 func capabilities(t *testing.T, h Harness) {
+	t.Helper()
 	x := newTenant(t, h)
 	caps := x.d.Capabilities()
 	s := x.open()
@@ -50,6 +51,7 @@ func capabilities(t *testing.T, h Harness) {
 
 // locks: one execution at a time, for as long as it lasts and no longer.
 func locks(t *testing.T, h Harness) {
+	t.Helper()
 	x := newTenant(t, h)
 	x.migrate(tables(table("t", id())))
 	holder, waiter := x.open(), x.open()
@@ -61,8 +63,8 @@ func locks(t *testing.T, h Harness) {
 	assert.Equal(t, fault.Conflict, fault.KindOf(err))
 	_, err = waiter.Begin(t.Context(), dialect.TxOptions{LockWait: 60 * time.Millisecond})
 	assert.Equal(t, "TENANT_LOCKED", fault.ReasonOf(err), "after waiting in vain")
-	_, err = waiter.QueryContext(t.Context(), "SELECT broken syntax FROM")
-	require.Error(t, err, "the session still answers")
+	_, err = waiter.ExecContext(t.Context(), "SELECT 1")
+	require.NoError(t, err, "the session still answers")
 
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	_, err = waiter.Begin(ctx, dialect.TxOptions{LockWait: time.Minute})
@@ -123,6 +125,7 @@ func deadContexts(t *testing.T, x *tenant) {
 
 // classification provokes the engine's failures for real.
 func classification(t *testing.T, h Harness) {
+	t.Helper()
 	for _, f := range h.Failures {
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
@@ -156,6 +159,7 @@ func classification(t *testing.T, h Harness) {
 
 // differences: Compare sees each way in which a table can differ.
 func differences(t *testing.T, h Harness) {
+	t.Helper()
 	x := newTenant(t, h)
 	x.migrate(tables(table("owners", id(), col("name", text())), everything("things", "label")))
 	low := x.now.Table("things")
@@ -191,6 +195,7 @@ func differences(t *testing.T, h Harness) {
 // lowering: names are cut as GORM cuts them, and problems come all at once,
 // with their places.
 func lowering(t *testing.T, h Harness) {
+	t.Helper()
 	d := h.New(nil)
 	long := "idx_" + strings.Repeat("abcdefghij", 8)
 	low, err := d.Lower(tables(table("t", id(), col("a", text()), index(schema.Index{Name: long, Parts: on("a")}))))

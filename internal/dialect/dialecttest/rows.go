@@ -13,6 +13,7 @@ import (
 
 // rowsStay migrates tables that hold rows and looks at the rows afterwards.
 func rowsStay(t *testing.T, h Harness) {
+	t.Helper()
 	cases := []struct {
 		name     string
 		from, to *schema.Schema
@@ -99,6 +100,7 @@ func cascadeTo(parent string) tableOption {
 // refusals are changes that present rows forbid: each fails as Refused with a
 // reason of its own, and nothing changes.
 func refusals(t *testing.T, h Harness) {
+	t.Helper()
 	base := func(o ...tableOption) *schema.Schema {
 		return tables(table("p", id()), table("t", append([]tableOption{id(), col("p_id", unsigned(64))}, o...)...))
 	}
@@ -139,6 +141,7 @@ func refusals(t *testing.T, h Harness) {
 
 // rollback proves that nothing of an execution stays, whatever it ran.
 func rollback(t *testing.T, h Harness) {
+	t.Helper()
 	x := newTenant(t, h)
 	x.migrate(tables(table("owners", id(), col("name", text())), everything("things", "label")))
 	x.exec("INSERT INTO owners (name) VALUES ('o')", "INSERT INTO things (label, owner_id) VALUES ('l', 1)")
@@ -169,6 +172,7 @@ func rollback(t *testing.T, h Harness) {
 
 // identifiers are names that need care: case, reserved words, quotes, length.
 func identifiers(t *testing.T, h Harness) {
+	t.Helper()
 	d := h.New(nil)
 	long := fmt.Sprintf("%060d", 7)
 	names := []string{"order", "select", `qu"ote`, "back`tick", "apo'strophe", "sp ace", "Ümläut", "日本語", "semi;colon", "per%cent", `back\slash`, "dot.ted", "CamelCase", "t" + long}
@@ -206,6 +210,7 @@ func identifiers(t *testing.T, h Harness) {
 // caseOfNames: names that differ in case only are two tables, or are refused;
 // they are never mixed up.
 func caseOfNames(t *testing.T, h Harness) {
+	t.Helper()
 	both := tables(table("Users", id(), col("Email", text())), table("users", id(), col("email", text())))
 	x := newTenant(t, h)
 	if _, err := x.d.Lower(both); err != nil {

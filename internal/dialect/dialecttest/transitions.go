@@ -20,6 +20,7 @@ type transition struct {
 // transitions proves the first law: what was planned and applied, inspected,
 // equals the target built fresh, and planning again is empty.
 func transitions(t *testing.T, h Harness) {
+	t.Helper()
 	for _, tr := range allTransitions() {
 		t.Run(tr.name, func(t *testing.T) {
 			t.Parallel()
@@ -81,16 +82,26 @@ func columnTransitions() []transition {
 		pair("table comment", nil, []tableOption{tableRemark("what's this")}),
 		pair("type null default and comment at once", one(def("3")), num(notNull, def("4"), remark("number"))),
 		pair("change and add and drop", append(one(), col("gone", text())), append(num(notNull), col("new", boolean(), notNull, def("false")))),
-		{name: "auto increment", from: tables(table("things", col("id", integer(64), notNull), col("v", text()), key("id"))),
-			to: tables(table("things", col("id", integer(64), numbers), col("v", text()), key("id")))},
-		{name: "auto increment widened", from: tables(table("things", col("id", integer(32), numbers), col("v", text()), key("id"))),
-			to: tables(table("things", col("id", integer(64), numbers), col("v", text()), key("id")))},
-		{name: "add a key", from: tables(table("things", col("v", text(), notNull))),
-			to: tables(table("things", col("v", text(), notNull), key("v")))},
-		{name: "add an auto increment key", from: tables(table("things", col("v", text()))),
-			to: tables(table("things", col("v", text()), col("id", unsigned(32), numbers), key("id")))},
-		{name: "change the key", from: tables(table("things", col("a", text(), notNull), col("b", text(), notNull), key("a"))),
-			to: tables(table("things", col("a", text(), notNull), col("b", text(), notNull), key("b", "a")))},
+		{
+			name: "auto increment", from: tables(table("things", col("id", integer(64), notNull), col("v", text()), key("id"))),
+			to: tables(table("things", col("id", integer(64), numbers), col("v", text()), key("id"))),
+		},
+		{
+			name: "auto increment widened", from: tables(table("things", col("id", integer(32), numbers), col("v", text()), key("id"))),
+			to: tables(table("things", col("id", integer(64), numbers), col("v", text()), key("id"))),
+		},
+		{
+			name: "add a key", from: tables(table("things", col("v", text(), notNull))),
+			to: tables(table("things", col("v", text(), notNull), key("v"))),
+		},
+		{
+			name: "add an auto increment key", from: tables(table("things", col("v", text()))),
+			to: tables(table("things", col("v", text()), col("id", unsigned(32), numbers), key("id"))),
+		},
+		{
+			name: "change the key", from: tables(table("things", col("a", text(), notNull), col("b", text(), notNull), key("a"))),
+			to: tables(table("things", col("a", text(), notNull), col("b", text(), notNull), key("b", "a"))),
+		},
 	}
 }
 

@@ -19,22 +19,32 @@ func renameTransitions() []transition {
 		return tables(table("things", col(name, integer(64), append(opts, numbers)...), col("v", text()), key(name)))
 	}
 	return []transition{
-		{name: "rename table", oneWay: true, from: tables(owners, everything("things", "label")),
-			to: tables(owners, everything("items", "label", tableWas("things")))},
-		{name: "rename column", oneWay: true, from: tables(owners, everything("things", "label")),
-			to: tables(owners, renamed(everything("things", "title"), "title", "label"))},
-		{name: "rename table and column and add", oneWay: true, from: tables(owners, everything("things", "label")),
-			to: tables(owners, renamed(everything("items", "title", tableWas("things"), col("extra", text(), notNull)), "title", "label"))},
-		{name: "rename a parent", oneWay: true, from: tables(owners, everything("things", "label")),
-			to: tables(table("masters", id(), col("name", text()), tableWas("owners")), referTo(everything("things", "label"), "masters"))},
+		{
+			name: "rename table", oneWay: true, from: tables(owners, everything("things", "label")),
+			to: tables(owners, everything("items", "label", tableWas("things"))),
+		},
+		{
+			name: "rename column", oneWay: true, from: tables(owners, everything("things", "label")),
+			to: tables(owners, renamed(everything("things", "title"), "title", "label")),
+		},
+		{
+			name: "rename table and column and add", oneWay: true, from: tables(owners, everything("things", "label")),
+			to: tables(owners, renamed(everything("items", "title", tableWas("things"), col("extra", text(), notNull)), "title", "label")),
+		},
+		{
+			name: "rename a parent", oneWay: true, from: tables(owners, everything("things", "label")),
+			to: tables(table("masters", id(), col("name", text()), tableWas("owners")), referTo(everything("things", "label"), "masters")),
+		},
 		{name: "rename a numbered column", oneWay: true, from: serialColumn("nr"), to: serialColumn("number", was("nr"))},
-		{name: "rename index and constraints", oneWay: false,
+		{
+			name: "rename index and constraints", oneWay: false,
 			from: tables(owners, table("things", id(), col("a", integer(32)), col("owner_id", unsigned(64)),
 				index(schema.Index{Name: "idx_one", Parts: on("a")}), index(schema.Index{Name: "uni_one", Unique: true, Constraint: true, Parts: on("a")}),
 				check("chk_one", "a > 1"), fk(schema.ForeignKey{Name: "fk_one", Columns: []string{"owner_id"}, RefTable: "owners", RefColumns: []string{"id"}}))),
 			to: tables(owners, table("things", id(), col("a", integer(32)), col("owner_id", unsigned(64)),
 				index(schema.Index{Name: "idx_two", Parts: on("a")}), index(schema.Index{Name: "uni_two", Unique: true, Constraint: true, Parts: on("a")}),
-				check("chk_two", "a > 1"), fk(schema.ForeignKey{Name: "fk_two", Columns: []string{"owner_id"}, RefTable: "owners", RefColumns: []string{"id"}})))},
+				check("chk_two", "a > 1"), fk(schema.ForeignKey{Name: "fk_two", Columns: []string{"owner_id"}, RefTable: "owners", RefColumns: []string{"id"}}))),
+		},
 	}
 }
 
@@ -61,8 +71,10 @@ func tableTransitions() []transition {
 		{name: "tables in a cycle", from: tables(owners), to: tables(owners, cycle.Tables[0], cycle.Tables[1])},
 		{name: "join table", from: tables(owners, table("tags", id())), to: tables(owners, table("tags", id()), table("owner_tags",
 			col("owner_id", unsigned(64)), col("tag_id", unsigned(64)), key("owner_id", "tag_id"), refers("owner_id", "owners"), refers("tag_id", "tags")))},
-		{name: "an index name moves between tables",
+		{
+			name: "an index name moves between tables",
 			from: tables(table("a", id(), col("c", text()), index(schema.Index{Name: "idx_shared", Parts: on("c")})), table("b", id(), col("c", text()))),
-			to:   tables(table("a", id(), col("c", text())), table("b", id(), col("c", text()), index(schema.Index{Name: "idx_shared", Parts: on("c")})))},
+			to:   tables(table("a", id(), col("c", text())), table("b", id(), col("c", text()), index(schema.Index{Name: "idx_shared", Parts: on("c")}))),
+		},
 	}
 }

@@ -54,7 +54,7 @@ func (i *inspection) each(ctx context.Context, query string, scan func(*sql.Rows
 	if err != nil {
 		return err
 	}
-	defer func() { _ = rows.Close() }() //nolint:errcheck // rows.Err tells
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			return err

@@ -34,7 +34,7 @@ func TestConformance(t *testing.T) {
 					_, url := enginetest.UnusedSchema(t, server)
 					return url
 				},
-				Connect:  func(t testing.TB, url string) *sql.DB { return enginetest.Connect(t, url) },
+				Connect:  func(t testing.TB, url string) *sql.DB { t.Helper(); return enginetest.Connect(t, url) },
 				Catalog:  catalog,
 				Failures: failures(),
 			})

@@ -51,7 +51,7 @@ func (d *Dialect) Render(ctx context.Context, step dialect.Step) ([]dialect.Stat
 // render is the state of one Render call.
 type render struct {
 	d             *Dialect
-	ctx           context.Context //nolint:containedctx // lives as long as the call
+	ctx           context.Context // lives as long as the call
 	before, after *schema.Table
 	name          string // the table's name once it has been renamed
 

@@ -46,7 +46,7 @@ func (d *Dialect) Open(ctx context.Context, t dialect.Target) (dialect.Session, 
 	s.db = sql.OpenDB(d.wrap(stdlib.GetConnector(*cfg, keep)))
 	s.db.SetMaxOpenConns(1)
 	if s.conn, err = s.db.Conn(ctx); err != nil {
-		_ = s.db.Close() //nolint:errcheck // the connection error is the one to report
+		_ = s.db.Close()
 		return nil, d.Classify(err)
 	}
 	s.version = parseVersion(s.pgx.PgConn().ParameterStatus("server_version"))
@@ -103,7 +103,7 @@ func parseVersion(s string) dialect.Version {
 		if end >= 0 {
 			part = part[:end]
 		}
-		n[i], _ = strconv.Atoi(part) //nolint:errcheck // no digits: zero
+		n[i], _ = strconv.Atoi(part)
 	}
 	return dialect.Version{Major: n[0], Minor: n[1], Patch: n[2]}
 }

@@ -104,7 +104,7 @@ func (t *tx) tryLock(ctx context.Context) (got bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = rows.Close() }() //nolint:errcheck // rows.Err tells
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		if err := rows.Scan(&got); err != nil {
 			return false, err
@@ -170,9 +170,9 @@ func (t *tx) Rollback(ctx context.Context) error {
 		return nil
 	}
 	// An error from Raw makes database/sql close the connection for good.
-	_ = t.s.conn.Raw(func(any) error { return driver.ErrBadConn }) //nolint:errcheck // it returns what it is given
+	_ = t.s.conn.Raw(func(any) error { return driver.ErrBadConn })
 	if !t.s.pgx.IsClosed() {
-		_ = t.s.pgx.Close(ctx) //nolint:errcheck // the socket goes either way
+		_ = t.s.pgx.Close(ctx)
 	}
 	t.s.settle()
 	return nil

@@ -153,7 +153,7 @@ func foreignType(phys string) string {
 
 // typeText is a type's parts: name, modifiers, and the rest ("with time zone",
 // array brackets).
-var typeText = regexp.MustCompile(`^([a-z_"][^(\[]*?)\s*(?:\(([^)]*)\))?\s*((?:with(?:out)? time zone)?\s*(?:\[[0-9]*\]\s*)*)$`) //nolint:gochecknoglobals // compiled once, never changed
+var typeText = regexp.MustCompile(`^([a-z_"][^(\[]*?)\s*(?:\(([^)]*)\))?\s*((?:with(?:out)? time zone)?\s*(?:\[[0-9]*\]\s*)*)$`)
 
 func splitType(s string) (base, mods, rest string) {
 	m := typeText.FindStringSubmatch(s)
@@ -187,7 +187,6 @@ func canonicalType(phys string) string {
 	return base + mods + array
 }
 
-//nolint:gocognit // one flat table of synonyms
 func canonicalBase(base, mods, rest string) (string, string) {
 	switch base {
 	case "int", "int4", "serial", "serial4":

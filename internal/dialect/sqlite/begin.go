@@ -16,21 +16,22 @@ import (
 // lock, taken at once by BEGIN IMMEDIATE:
 // https://www.sqlite.org/lang_transaction.html#immediate
 func (s *session) Begin(ctx context.Context, opts dialect.TxOptions) (dialect.Tx, error) {
-	deadline := time.NewTimer(opts.LockWait)
-	defer deadline.Stop()
+	wait, cancel := context.WithTimeout(ctx, opts.LockWait)
+	defer cancel()
 	t := &tx{s: s, opts: opts}
 	for {
 		if err := t.create(ctx); err != nil {
 			return nil, s.dialect.Classify(err)
 		}
-		if err := t.lock(ctx, deadline.C); err != nil {
-			return nil, t.abandon(ctx, err)
-		}
-		if s.same() {
+		err := t.lock(ctx, wait)
+		if err == nil && s.same() {
 			break
 		}
+		if err != nil && (s.same() || fault.As(err) != nil || ctx.Err() != nil) {
+			return nil, t.abandon(ctx, err)
+		}
 		// Another session created the file, failed, and took it away while this
-		// one waited: what is locked has no name any more.
+		// one waited: what is open has no name any more.
 		t.created = false
 		if err := t.abandon(ctx, nil); err != nil {
 			return nil, err
@@ -84,34 +85,33 @@ const (
 )
 
 // lock polls: SQLite's own waiting does not notice that the caller went away.
-func (t *tx) lock(ctx context.Context, deadline <-chan time.Time) error {
+// It tries at least once, and until wait is over.
+func (t *tx) lock(ctx, wait context.Context) error {
 	for _, pragma := range []string{"PRAGMA busy_timeout=0", "PRAGMA foreign_keys=OFF", "PRAGMA legacy_alter_table=OFF"} {
 		if _, err := t.s.conn.ExecContext(ctx, pragma); err != nil {
 			return err
 		}
 	}
-	last := false
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		over := wait.Err() != nil
 		_, err := t.s.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
 		switch {
 		case err == nil:
 			t.open = true
 			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
 		case !isBusy(err):
 			return err
-		case last:
+		case over:
 			return fault.New(fault.Conflict, "TENANT_LOCKED", "another session is writing to %s", t.s.path).
 				Suggest("wait until it has ended, or allow a longer wait for the lock")
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
-		case <-ctx.Done():
+		case <-wait.Done(): // the caller's end included
 			timer.Stop()
-			return ctx.Err()
-		case <-deadline:
-			timer.Stop()
-			last = true
 		}
 	}
 }

@@ -14,8 +14,10 @@ import (
 // text of CREATE TABLE for what they do not tell. A table comes back under the
 // name that was asked for: SQLite does not tell case apart.
 func (d *Dialect) Inspect(ctx context.Context, q dialect.Querier, tables []string) (*schema.Schema, error) {
-	i := &inspection{q: q, names: jsonList(tables), out: &schema.Schema{Engine: string(dialect.SQLite)},
-		byName: map[string]*inspected{}, asked: map[string]string{}}
+	i := &inspection{
+		q: q, names: jsonList(tables), out: &schema.Schema{Engine: string(dialect.SQLite)},
+		byName: map[string]*inspected{}, asked: map[string]string{},
+	}
 	for _, t := range tables {
 		i.asked[foldASCII(t)] = t
 	}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/dialect/internal/atlas"
@@ -52,7 +53,7 @@ func (d *Dialect) Render(ctx context.Context, step dialect.Step) ([]dialect.Stat
 // render is the state of one Render call.
 type render struct {
 	d             *Dialect
-	ctx           context.Context //nolint:containedctx // lives as long as the call
+	ctx           context.Context // lives as long as the call
 	before, after *schema.Table
 	changes       []diff.Change
 	out           []dialect.Statement
@@ -182,12 +183,7 @@ func (r *render) current(c diff.Change) *schema.Column {
 // addable tells whether ALTER TABLE ADD COLUMN takes a column:
 // https://www.sqlite.org/lang_altertable.html#altertabaddcol
 func (r *render) addable(c *schema.Column) bool {
-	for _, key := range r.after.PrimaryKey {
-		if key == c.Name {
-			return false
-		}
-	}
-	if c.AutoIncrement || c.Default != nil && c.Default.Expr {
+	if slices.Contains(r.after.PrimaryKey, c.Name) || c.AutoIncrement || c.Default != nil && c.Default.Expr {
 		return false
 	}
 	return c.Nullable || c.Default != nil
@@ -234,12 +230,20 @@ func dropsIndex(c diff.Change) (string, bool) {
 	return "", false
 }
 
+// isNewIndex tells whether an index brings a rule that present rows have not been
+// held to: not so one that is renamed, or made again after a copy.
+func (r *render) isNewIndex(name string) bool {
+	return slices.ContainsFunc(r.changes, func(c diff.Change) bool {
+		return c.Kind == diff.Index && c.Name == name && (c.Verb == diff.Add || c.Verb == diff.Alter)
+	})
+}
+
 func (r *render) addIndex(x *schema.Index) error {
 	var hazards []dialect.Hazard
 	word := "index"
 	if x.Unique {
 		word = "unique index"
-		if r.before != nil {
+		if r.before != nil && r.isNewIndex(x.Name) {
 			hazards = append(hazards, dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows hold duplicates"})
 		}
 	}

@@ -98,11 +98,11 @@ func (s *session) prepare(ctx context.Context) error {
 // drop closes the connection, if any, for good.
 func (s *session) drop() {
 	if s.conn != nil {
-		_ = s.conn.Raw(func(any) error { return driver.ErrBadConn }) //nolint:errcheck // it returns what it is given
-		_ = s.conn.Close()                                           //nolint:errcheck // nothing is pending on it
+		_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
+		_ = s.conn.Close()
 	}
 	if s.db != nil {
-		_ = s.db.Close() //nolint:errcheck // nothing is pending on it
+		_ = s.db.Close()
 	}
 	s.conn, s.db, s.file = nil, nil, nil
 }
@@ -116,7 +116,7 @@ func (connector) Driver() driver.Driver                          { return &sqlit
 func parseVersion(s string) dialect.Version {
 	var n [3]int
 	for i, part := range strings.SplitN(s, ".", 3) {
-		n[i], _ = strconv.Atoi(part) //nolint:errcheck // not a number: zero
+		n[i], _ = strconv.Atoi(part)
 	}
 	return dialect.Version{Major: n[0], Minor: n[1], Patch: n[2]}
 }
@@ -153,7 +153,7 @@ func scanEach(ctx context.Context, q dialect.Querier, query string, args []any, 
 	if err != nil {
 		return err
 	}
-	defer func() { _ = rows.Close() }() //nolint:errcheck // rows.Err tells
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			return err

@@ -21,8 +21,8 @@ func TestConformance(t *testing.T) {
 			}
 			return sqlite.New(sqlite.WithWrap(wrap))
 		},
-		Tenant:  func(t testing.TB) string { return enginetest.SQLite(t) },
-		Connect: func(t testing.TB, url string) *sql.DB { return enginetest.Connect(t, url) },
+		Tenant:  func(t testing.TB) string { t.Helper(); return enginetest.SQLite(t) },
+		Connect: func(t testing.TB, url string) *sql.DB { t.Helper(); return enginetest.Connect(t, url) },
 		Catalog: "SELECT type || ' ' || name FROM sqlite_master WHERE name NOT IN ('sqlite_sequence') ORDER BY 1",
 		Failures: []dialecttest.Failure{
 			{Name: "duplicate", Setup: things, SQL: "INSERT INTO t VALUES ('secret', 2)", Kind: "refused", Reason: "DATA_DUPLICATE", Hidden: "secret"},

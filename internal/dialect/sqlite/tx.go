@@ -133,13 +133,13 @@ func (t *tx) remove() {
 	}
 	t.created = false
 	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
-		_ = os.Remove(t.s.path + suffix) //nolint:errcheck // what is not there need not go
+		_ = os.Remove(t.s.path + suffix)
 	}
 }
 
 // restore brings the connection's settings back.
 func (t *tx) restore(ctx context.Context) {
 	for _, pragma := range []string{"PRAGMA legacy_alter_table=OFF", "PRAGMA busy_timeout=5000"} {
-		_, _ = t.s.conn.ExecContext(ctx, pragma) //nolint:errcheck // settings of this connection alone
+		_, _ = t.s.conn.ExecContext(ctx, pragma)
 	}
 }

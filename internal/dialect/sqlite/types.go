@@ -152,7 +152,7 @@ func affinity(phys string) affinityKind {
 		return affText
 	case t == "" || has("BLOB"):
 		return affBlob
-	case has("REAL", "FLOA", "DOUB"):
+	case has("REAL", "FLOA", "DOUB"): //nolint:misspell // as SQLite looks for it
 		return affReal
 	}
 	return affNumeric

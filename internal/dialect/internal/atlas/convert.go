@@ -111,7 +111,7 @@ func (b *builder) index(x *schema.Index) *as.Index {
 // opClass splits an operator class off an index expression, as in
 // "name gin_trgm_ops": Atlas would wrap both in one pair of parentheses. The
 // classes that PostgreSQL and its extensions bring end in _ops.
-var opClass = regexp.MustCompile(`^(.+?)\s+([A-Za-z_][A-Za-z0-9_]*_ops)$`) //nolint:gochecknoglobals // compiled once, never changed
+var opClass = regexp.MustCompile(`^(.+?)\s+([A-Za-z_][A-Za-z0-9_]*_ops)$`)
 
 func postgresIndex(b *builder, from *schema.Index, to *as.Index) {
 	if from.Constraint {
