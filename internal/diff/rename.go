@@ -16,7 +16,7 @@ import (
 func tableRenames(draft *schema.Draft, target *schema.Schema) ([]Change, error) {
 	pairs := map[string]string{} // old name to new name
 	for _, t := range target.Tables {
-		if draft.Table(t.Name) != nil && !claimed(target, draft, t.Name) {
+		if len(t.RenamedFrom) == 0 || draft.Table(t.Name) != nil && !claimed(target, draft, t.Name) {
 			continue
 		}
 		for _, old := range t.RenamedFrom {
@@ -76,7 +76,7 @@ func columnRenames(draft *schema.Draft, to *schema.Table) ([]Change, error) {
 	from := draft.Table(to.Name)
 	pairs := map[string]string{}
 	for _, c := range to.Columns {
-		if from.Column(c.Name) != nil && !claimedColumn(to, from, c.Name) {
+		if len(c.RenamedFrom) == 0 || from.Column(c.Name) != nil && !claimedColumn(to, from, c.Name) {
 			continue
 		}
 		for _, old := range c.RenamedFrom {
