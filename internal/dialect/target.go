@@ -56,8 +56,10 @@ func ParseTarget(raw string) (Target, error) {
 	case "sqlite":
 		t.Engine = SQLite
 		t.Host, t.Database = "", u.Host+u.Path
-		if u.Opaque != "" {
-			t.Database = u.Opaque
+		if u.Opaque != "" { // unlike Path, not decoded yet
+			if t.Database, err = url.PathUnescape(u.Opaque); err != nil {
+				return invalid("the target is not a valid URL")
+			}
 		}
 	case "":
 		return invalid("the target has no scheme")

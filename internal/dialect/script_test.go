@@ -1,0 +1,79 @@
+package dialect_test
+
+import (
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/dialect/postgres"
+	"github.com/lockstepdb/lockstep/internal/dialect/sqlite"
+	"github.com/lockstepdb/lockstep/internal/enginetest"
+)
+
+// shell finds an engine's own shell, or skips.
+func shell(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("SKIPPED, NOT TESTED: the script for %s, which is not installed", name)
+	}
+	return path
+}
+
+func TestScriptRunsInPsql(t *testing.T) {
+	t.Parallel()
+	psql := shell(t, "psql")
+	for _, server := range enginetest.Postgres(t) {
+		t.Run(server.Name, func(t *testing.T) {
+			t.Parallel()
+			name, raw := enginetest.UnusedSchema(t, server)
+			target, err := dialect.ParseTarget(raw)
+			require.NoError(t, err)
+			u, err := url.Parse(server.DSN)
+			require.NoError(t, err)
+			run := func(statements ...string) (string, error) {
+				cmd := exec.CommandContext(t.Context(), psql, "-X", "-q", u.String())
+				cmd.Stdin = strings.NewReader(postgres.New().Script(target, statements))
+				out, err := cmd.CombinedOutput()
+				return string(out), err
+			}
+			out, err := run(`CREATE TABLE "t" ("a" text DEFAULT 'it''s\')`, `INSERT INTO "t" DEFAULT VALUES`)
+			require.NoError(t, err, out)
+			db := enginetest.Connect(t, raw)
+			var got string
+			require.NoError(t, db.QueryRowContext(t.Context(), `SELECT a FROM "`+name+`"."t"`).Scan(&got))
+			assert.Equal(t, `it's\`, got)
+
+			out, err = run(`CREATE TABLE "u" ("a" text)`, `CREATE TABLE "t" ("a" text)`)
+			require.Error(t, err, "it stops at an error: %s", out)
+			require.Error(t, db.QueryRowContext(t.Context(), `SELECT a FROM u`).Scan(&got), "and leaves nothing behind")
+		})
+	}
+}
+
+func TestScriptRunsInTheSQLiteShell(t *testing.T) {
+	t.Parallel()
+	path := shell(t, "sqlite3")
+	file := filepath.Join(t.TempDir(), "x.db")
+	run := func(statements ...string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), path, file)
+		cmd.Stdin = strings.NewReader(sqlite.New().Script(dialect.Target{}, statements))
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	out, err := run("CREATE TABLE p (id integer PRIMARY KEY)", "CREATE TABLE c (p integer REFERENCES p(id))",
+		"INSERT INTO p VALUES (1)", "INSERT INTO c VALUES (1)")
+	require.NoError(t, err, out)
+	out, err = run("CREATE TABLE n (a text)", "CREATE TEMP TRIGGER g BEFORE INSERT ON n WHEN NEW.a = 'x' BEGIN SELECT RAISE(ABORT, 'no'); END", "DROP TABLE p")
+	require.Error(t, err, "rows that refer to nothing stop it: %s", out)
+	out, err = run("CREATE TABLE n (a text)", "CREATE TABLE p (a text)")
+	require.Error(t, err, "an error stops it: %s", out)
+	out, err = run("CREATE TABLE n (a text)")
+	require.NoError(t, err, "nothing was left behind: %s", out)
+}
