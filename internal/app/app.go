@@ -119,6 +119,6 @@ func inProcess(ctx context.Context, cfg config.Config, logger *slog.Logger) (grp
 	}
 	return conn, func() {
 		server.Shutdown()
-		_ = conn.Close() //nolint:errcheck // the answers are in
+		_ = conn.Close() // the answers are in
 	}, nil
 }

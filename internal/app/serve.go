@@ -77,7 +77,7 @@ func serveHTTP(ctx context.Context, lis net.Listener, server *rpc.Server, cfg co
 		return fault.Wrap(err, fault.Unavailable, "LISTENER_FAILED", "the HTTP listener on %s failed", lis.Addr())
 	}
 	if err := <-stopped; err != nil {
-		_ = web.Close() //nolint:errcheck // what did not end in time is cut off
+		_ = web.Close() // what did not end in time is cut off
 	}
 	return conn.Close()
 }

@@ -54,7 +54,7 @@ func Main(ctx context.Context, args []string, env Env) int {
 	root.SetErr(env.Err)
 	err := root.ExecuteContext(ctx)
 	var usage *usageError
-	var code exitCode
+	var code exitCodeError
 	switch {
 	case err == nil:
 		return status.ExitOK
@@ -69,16 +69,16 @@ func Main(ctx context.Context, args []string, env Env) int {
 	}
 }
 
-// exitCode ends a command whose output is complete with a code of its own.
-type exitCode int
+// exitCodeError ends a command whose output is complete with a code of its own.
+type exitCodeError int
 
 // Error implements error.
-func (exitCode) Error() string { return "the command has said all there is to say" }
+func (exitCodeError) Error() string { return "the command has said all there is to say" }
 
 // terminal tells whether an output is a terminal.
 func terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor fits an int
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // color tells whether an output takes colour: a terminal, unless NO_COLOR is

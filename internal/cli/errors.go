@@ -26,14 +26,14 @@ func usagef(cmd *cobra.Command, format string, args ...any) error {
 // printUsage says what is wrong with the command line. A failed write to the
 // error output has nowhere left to be reported.
 func (a *app) printUsage(e *usageError) {
-	_, _ = fmt.Fprintf(a.env.Err, "usage error: %s\nnext: %s --help\n", e.message, e.command) //nolint:errcheck // see above
+	_, _ = fmt.Fprintf(a.env.Err, "usage error: %s\nnext: %s --help\n", e.message, e.command)
 }
 
 // printFailure writes an error, for a person or as JSON.
 func (a *app) printFailure(err error, asJSON bool) {
 	failure := status.Failure(status.Fault(err))
 	if asJSON {
-		_ = writeJSON(a.env.Err, failure) //nolint:errcheck // nowhere left to report it
+		_ = writeJSON(a.env.Err, failure) // nowhere left to report it
 		return
 	}
 	text.New(a.env.Err, a.color(a.env.Err)).Failure(text.Clean(failure), nil)

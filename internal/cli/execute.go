@@ -83,7 +83,7 @@ func (a *app) execute(cmd *cobra.Command, f *executeFlags) error {
 	defer conn.closing()
 	result, failure := a.follow(cmd.Context(), conn, req, f)
 	if result == nil {
-		return failure
+		return givenUp(failure)
 	}
 	if err := render(a, f.format, result, (*text.Printer).Result); err != nil {
 		return err
@@ -94,7 +94,16 @@ func (a *app) execute(cmd *cobra.Command, f *executeFlags) error {
 	if f.format.value == formatText {
 		a.explain(failure, result)
 	}
-	return exitCode(status.Exit(failure))
+	return exitCodeError(status.Exit(failure))
+}
+
+// givenUp adds to a call that was given up what becomes of its work.
+func givenUp(err error) error {
+	f := status.Fault(err)
+	if f.Kind == fault.Canceled && f.Suggestion == "" {
+		return f.Suggest("what had begun is rolled back; `lockstep history` tells how it ended")
+	}
+	return err
 }
 
 // explain writes why an execution failed.

@@ -72,7 +72,7 @@ func (a *app) previewCommand() *cobra.Command {
 			})
 		}
 		if err == nil && *pending && resp.GetChanged() {
-			return exitCode(status.ExitPending)
+			return exitCodeError(status.ExitPending)
 		}
 		return err
 	}
@@ -142,6 +142,9 @@ func nextCommand(f *migrationFlags, digest string) []string {
 		if i < len(words)-1 {
 			words[i] += ` \`
 		}
+	}
+	if strings.Contains(f.target.argument(), "$") {
+		words = append([]string{"# " + envTarget + " is the URL you gave; it may hold a secret, so it is not repeated here"}, words...)
 	}
 	return words
 }

@@ -45,6 +45,12 @@ func unreadable(err error) *fault.Error {
 	return f
 }
 
+// denyCrossOrigin answers a call that another site's page made.
+func denyCrossOrigin(w http.ResponseWriter, r *http.Request) {
+	f := fault.New(fault.Denied, "CROSS_ORIGIN", "the API takes no calls from pages of other sites")
+	runtime.DefaultHTTPErrorHandler(r.Context(), runtime.NewServeMux(), newMarshaler(), w, r, status.Of(f).Err())
+}
+
 // handleRoutingError answers what no route of the API takes.
 func handleRoutingError(
 	ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int,

@@ -38,8 +38,16 @@ func New(ctx context.Context, conn grpc.ClientConnInterface) (http.Handler, erro
 	root := http.NewServeMux()
 	root.HandleFunc("GET /openapi.json", serveOpenAPI)
 	root.HandleFunc("GET /healthz", serveHealth(healthpb.NewHealthClient(conn)))
-	root.Handle("/v1/", http.MaxBytesHandler(mux, maxBodyBytes))
+	root.Handle("/v1/", http.MaxBytesHandler(sameOrigin(mux), maxBodyBytes))
 	return root, nil
+}
+
+// sameOrigin refuses what a browser sends on behalf of another site: the API has
+// no authentication of its own, and loopback is within a browser's reach.
+func sameOrigin(next http.Handler) http.Handler {
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(denyCrossOrigin))
+	return guard.Handler(next)
 }
 
 // noHeader keeps HTTP headers from becoming gRPC metadata, and back.
@@ -48,7 +56,7 @@ func noHeader(string) (string, bool) { return "", false }
 func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	// A client that has gone away needs no answer.
-	_, _ = w.Write(openapi.Document()) //nolint:errcheck // see above
+	_, _ = w.Write(openapi.Document())
 }
 
 // serveHealth answers 200 while the gRPC server serves.
@@ -61,6 +69,6 @@ func serveHealth(client healthpb.HealthClient) http.HandlerFunc {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			body = `{"status":"NOT_SERVING"}`
 		}
-		_, _ = w.Write([]byte(body + "\n")) //nolint:errcheck // a client that has gone away needs no answer
+		_, _ = w.Write([]byte(body + "\n")) // a client that has gone away needs no answer
 	}
 }

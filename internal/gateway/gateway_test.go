@@ -160,6 +160,20 @@ func TestErrorsAreStatusesWithReasons(t *testing.T) {
 	}
 }
 
+func TestPagesOfOtherSitesAreDenied(t *testing.T) {
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+		serve(t, fakeMigrator{})+"/v1/migrations:execute", strings.NewReader(request))
+	require.NoError(t, err)
+	req.Header.Set("Origin", "https://evil.example.com")
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, resp.Body.Close()) }()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	assert.Equal(t, 403, resp.StatusCode)
+	assert.Contains(t, string(body), "CROSS_ORIGIN")
+}
+
 func TestOpenAPIAndHealth(t *testing.T) {
 	url := serve(t, fakeMigrator{})
 	resp, body := call(t, "GET", url+"/openapi.json", "")

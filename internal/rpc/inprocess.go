@@ -21,7 +21,7 @@ func (s *Server) Connect(ctx context.Context) (*grpc.ClientConn, error) {
 	lis := bufconn.Listen(pipeBytes)
 	go func() {
 		// The listener fails only by being closed at shutdown.
-		_ = s.Serve(ctx, lis) //nolint:errcheck // see above
+		_ = s.Serve(ctx, lis)
 	}()
 	return dial("passthrough:///in-process", s.cfg.MaxMessageBytes,
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }))

@@ -145,10 +145,10 @@ func (s *sets) candidate(ctx context.Context, set migrate.ModuleSet, ref module.
 		return isEntities, nil
 	}
 	m, err := s.modules.Fetch(ctx, ref.Path, ref.Query)
-	switch {
-	case fault.KindOf(err) == fault.NotFound && err != nil:
+	if f := fault.As(err); f != nil && f.Kind == fault.NotFound {
 		return isMissing, nil
-	case err != nil:
+	}
+	if err != nil {
 		return isOther, err
 	}
 	_, err = fs.Stat(m.FS, manifestName)

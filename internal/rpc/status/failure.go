@@ -43,7 +43,7 @@ func FromFailure(m *lockstepv1.Failure) *fault.Error {
 		RolledBack: m.GetRolledBack(),
 	}
 	if k := m.GetKind(); k > 0 && k <= lockstepv1.FailureKind_FAILURE_KIND_CORRUPT {
-		out.Kind = fault.Kind(k - 1) //nolint:gosec // k is in the range of the closed set
+		out.Kind = fault.Kind(k - 1)
 	}
 	for _, v := range m.GetViolations() {
 		out.Violations = append(out.Violations, fault.Violation{
