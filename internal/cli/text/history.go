@@ -73,7 +73,11 @@ func (p *Printer) Revision(r *lockstepv1.GetRevisionResponse) {
 		p.line()
 		p.line(p.paint(bold, "WITHHELD"), "  ", count(len(v.GetWithheld()), "change"), " left for later")
 		for _, w := range v.GetWithheld() {
-			p.line("  ", strings.ReplaceAll(w.GetOp(), "_", " "), " ", p.paint(bold, w.GetObject()), "  ", w.GetDetail())
+			words := w.GetDetail()
+			if words == "" {
+				words = strings.ReplaceAll(w.GetOp(), "_", " ")
+			}
+			p.line("  ", p.paint(bold, w.GetObject()), "  ", words)
 			p.line("      ", p.paint(dim, w.GetReason()))
 		}
 	}
