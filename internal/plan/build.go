@@ -81,16 +81,34 @@ func (b *builder) step(s step) error {
 	if err != nil {
 		return err
 	}
-	destructive := s.destructive()
+	destructive := destroyers(s, rendered)
 	reverse := b.reverse(s, before, after)
 	for i, st := range rendered {
-		out := Statement{Statement: st, Table: s.table, Destructive: destructive, Rebuild: s.rebuild && len(rendered) > 1}
+		out := Statement{Statement: st, Table: s.table, Destructive: destructive[i], Rebuild: s.rebuild && len(rendered) > 1}
 		if i == len(rendered)-1 {
 			out.Reverse = reverse
 		}
 		b.plan.Statements = append(b.plan.Statements, out)
 	}
 	return nil
+}
+
+// destroyers tells which statements of a step may remove data: those that the
+// dialect says lose some, or, when it names none, all of a destructive step.
+func destroyers(s step, rendered []dialect.Statement) []bool {
+	out := make([]bool, len(rendered))
+	if !s.destructive() {
+		return out
+	}
+	named := false
+	for i, st := range rendered {
+		out[i] = slices.ContainsFunc(st.Hazards, func(h dialect.Hazard) bool { return h.Kind == dialect.HazardDataLoss })
+		named = named || out[i]
+	}
+	for i := range out {
+		out[i] = out[i] || !named
+	}
+	return out
 }
 
 // reverse renders what undoes a step, or nothing when that would lose data or
