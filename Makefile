@@ -18,7 +18,7 @@ ARGS      ?= serve
 
 .PHONY: help
 help: ## list the tasks
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## tell the whole story on three SQLite tenants, with the commands it runs
@@ -53,6 +53,10 @@ fmt: .tools/lint.stamp ## format all Go code
 .PHONY: bench
 bench: .tools/dev.stamp ## run the benchmarks (BENCH=pattern COUNT=n)
 	@BENCH='$(BENCH)' COUNT='$(COUNT)' BENCHSTAT='$(TOOLS)/benchstat' bash scripts/bench.sh
+
+.PHONY: readme
+readme: build ## put the preview of a real run into the README
+	@bash scripts/readme.sh
 
 .PHONY: engines
 engines: ## start private database servers and keep them for several test runs

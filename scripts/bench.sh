@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # bench.sh: what `make bench` runs: all benchmarks, against real engines where
-# they need one, with a summary by benchstat.
+# they need one; with COUNT above 1 (6 tell something), benchstat sums them up.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,7 +18,6 @@ if ! compgen -e | grep -q '^LOCKSTEP_TEST_POSTGRES[0-9]*_DSN$'; then
 fi
 
 mkdir -p bin
-# shellcheck disable=SC2046 # one package per word
 packages=$(grep -rl --include='*_test.go' '^func Benchmark' internal entities | xargs -r -n1 dirname | sort -u | sed 's|^|./|')
 if [[ -z $packages ]]; then
   echo "no benchmarks"
@@ -26,7 +25,7 @@ if [[ -z $packages ]]; then
 fi
 # shellcheck disable=SC2086 # one package per word
 go test -run '^$' -bench "${BENCH:-.}" -benchmem -count "${COUNT:-1}" -p 1 -timeout 30m $packages | tee bin/bench.txt
-if [[ -x ${BENCHSTAT:-} ]]; then
+if [[ -x ${BENCHSTAT:-} ]] && ((${COUNT:-1} > 1)); then
   printf '\n==> summary\n'
   "$BENCHSTAT" bin/bench.txt
 fi

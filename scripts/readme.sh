@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# readme.sh: puts the preview of a real run of the demo into the README, between
+# the marks.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=$(mktemp)
+trap 'rm -f "$out" "$out.new"' EXIT
+bash scripts/demo.sh >"$out"
+awk -v demo="$out" '
+  /^<!-- preview/ {
+    print; print "```"
+    while ((getline line < demo) > 0) {
+      if (line ~ /^[0-9]+\. /) inside = (line ~ /Grey release: preview/)
+      if (inside && line ~ /^\$ lockstep preview/) printing = 1
+      if (!inside) printing = 0
+      if (printing) text = text line "\n"
+    }
+    sub(/\n+$/, "\n", text)
+    printf "%s", text
+    print "```"
+    skip = 1
+    next
+  }
+  /^<!-- \/preview/ { skip = 0 }
+  !skip { print }
+' README.md >"$out.new"
+cp "$out.new" README.md
