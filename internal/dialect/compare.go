@@ -15,8 +15,6 @@ type Comparison struct {
 	Type func(physical string) string
 	// Method is the access method that an empty one stands for.
 	Method string
-	// IgnoreKeyNulls: columns of the primary key may show as nullable.
-	IgnoreKeyNulls bool
 }
 
 // Compare returns a clause per difference.
@@ -32,7 +30,7 @@ func (c Comparison) Compare(promised, found *schema.Table) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	pair(promised.Columns, found.Columns, func(x *schema.Column) string { return x.Name }, "column", say,
-		func(p, f *schema.Column) { c.column(p, f, slices.Contains(promised.PrimaryKey, p.Name), say) })
+		func(p, f *schema.Column) { c.column(p, f, say) })
 	if !slices.Equal(promised.PrimaryKey, found.PrimaryKey) {
 		say("the primary key is %s instead of %s", list(found.PrimaryKey), list(promised.PrimaryKey))
 	}
@@ -69,11 +67,11 @@ func pair[T any](promised, found []T, name func(T) string, what string, say sayF
 	}
 }
 
-func (c Comparison) column(p, f *schema.Column, key bool, say sayFunc) {
+func (c Comparison) column(p, f *schema.Column, say sayFunc) {
 	if want, got := c.Type(p.Physical), c.Type(f.Physical); want != got {
 		say("column %s has type %s instead of %s", p.Name, got, want)
 	}
-	if p.Nullable != f.Nullable && (!key || !c.IgnoreKeyNulls) {
+	if p.Nullable != f.Nullable {
 		say("column %s is %s instead of %s", p.Name, nullable(f.Nullable), nullable(p.Nullable))
 	}
 	if p.AutoIncrement != f.AutoIncrement {

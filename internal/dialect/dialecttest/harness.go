@@ -31,6 +31,9 @@ type Harness struct {
 	// Catalog lists the names of all objects of a tenant, also those that
 	// Inspect does not show, such as sequences.
 	Catalog string
+	// Gorm is what GORM's AutoMigrate ran on this engine for the tables owners
+	// and things of the test Adoption.
+	Gorm []string
 	// Failures provoke classified errors; see Failure.
 	Failures []Failure
 }
@@ -59,6 +62,7 @@ func Run(t *testing.T, h Harness) {
 		"Classification": classification,
 		"Differences":    differences,
 		"Lowering":       lowering,
+		"Adoption":       adoption,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -226,3 +226,31 @@ func lowering(t *testing.T, h Harness) {
 	_, err = d.Lower(tables(table(dialect.HistoryTable, id()), table("t", id())))
 	require.Error(t, err, "lockstep's own table among others")
 }
+
+// adoption: a database that GORM made from the same model shows no difference,
+// and changes from there like one that lockstep made.
+func adoption(t *testing.T, h Harness) {
+	t.Helper()
+	model := func(extra ...tableOption) *schema.Schema {
+		return tables(table("owners", id(), col("name", text())), everything("things", "label", append([]tableOption{
+			col("at", moment()), col("on", boolean(), notNull, def("true")), col("price", decimal(10, 2)), col("rate", float()), col("data", blob()),
+		}, extra...)...))
+	}
+	x := newTenant(t, h)
+	tx, err := x.open().Begin(t.Context(), dialect.TxOptions{CreateNamespace: true})
+	require.NoError(t, err)
+	for _, sql := range h.Gorm {
+		_, err := tx.ExecContext(t.Context(), sql)
+		require.NoError(t, err, sql)
+	}
+	require.NoError(t, tx.Commit(t.Context()))
+	x.now = x.lower(model())
+	found := x.inspect(x.now)
+	for _, promised := range x.now.Tables {
+		assert.Empty(t, x.d.Compare(promised, found.Table(promised.Name)))
+	}
+	next := model(col("extra", text(), notNull), check("chk_extra", "extra <> ''"))
+	next.Tables[1].Indexes = next.Tables[1].Indexes[:1] // without the unique constraint
+	x.migrate(next)
+	sameAsFresh(t, h, x, next)
+}

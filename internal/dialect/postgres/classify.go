@@ -104,7 +104,6 @@ const (
 	mendDrift = "check what changed the database behind lockstep's back (lockstep drift), then adopt or restore it"
 )
 
-//nolint:funlen // one flat table
 func classifyState(code string) verdict {
 	switch code {
 	case "23505":

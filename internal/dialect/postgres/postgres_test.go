@@ -37,6 +37,14 @@ func TestConformance(t *testing.T) {
 				Connect:  func(t testing.TB, url string) *sql.DB { t.Helper(); return enginetest.Connect(t, url) },
 				Catalog:  catalog,
 				Failures: failures(),
+				Gorm: []string{
+					`CREATE TABLE "owners" ("id" bigserial,"name" text,PRIMARY KEY ("id"))`,
+					`CREATE TABLE "things" ("id" bigserial,"label" varchar(30) NOT NULL,"owner_id" bigint,"n" integer DEFAULT 1,"at" timestamptz,` +
+						`"on" boolean NOT NULL DEFAULT true,"price" numeric(10, 2),"rate" decimal,"data" bytea,PRIMARY KEY ("id"),` +
+						`CONSTRAINT "fk_things_owner" FOREIGN KEY ("owner_id") REFERENCES "owners"("id") ON DELETE CASCADE,` +
+						`CONSTRAINT "uni_things_label" UNIQUE ("label"),CONSTRAINT "chk_things_n" CHECK (n >= 0))`,
+					`CREATE INDEX IF NOT EXISTS "idx_things_n" ON "things" ("n","label")`,
+				},
 			})
 		})
 	}

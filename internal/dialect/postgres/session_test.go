@@ -19,11 +19,11 @@ import (
 	"github.com/lockstepdb/lockstep/internal/faultdb"
 )
 
-func open(t testing.TB, raw string, opts ...postgres.Option) dialect.Session {
+func open(t testing.TB, raw string) dialect.Session {
 	t.Helper()
 	target, err := dialect.ParseTarget(raw)
 	require.NoError(t, err)
-	s, err := postgres.New(opts...).Open(t.Context(), target)
+	s, err := postgres.New().Open(t.Context(), target)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	return s

@@ -132,7 +132,7 @@ func (t *tx) prepare(ctx context.Context) error {
 		}
 		t.created = objects == 0 // else somebody else was faster, and it is theirs
 	}
-	if err := t.refuseTriggers(ctx); err != nil {
+	if err := t.refuseLosses(ctx); err != nil {
 		return err
 	}
 	var err error

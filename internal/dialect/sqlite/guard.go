@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -13,29 +12,47 @@ import (
 	"github.com/lockstepdb/lockstep/internal/fault"
 )
 
-// refuseTriggers stops an execution that would copy a table with triggers:
-// DROP TABLE takes them along, and lockstep does not know how to write them
-// again.
-func (t *tx) refuseTriggers(ctx context.Context) error {
+// losses are what the copy of a table would take along: DROP TABLE drops its
+// triggers, and the new form is made from a model that knows neither WITHOUT
+// ROWID nor STRICT nor generated columns. Each query gives the losses' names.
+func losses() []loss {
+	return []loss{{
+		"triggers", "REBUILD_WOULD_LOSE_TRIGGERS",
+		`SELECT name || ' on ' || tbl_name FROM sqlite_master WHERE type = 'trigger'
+		 AND tbl_name COLLATE NOCASE IN (SELECT value FROM json_each(?1)) ORDER BY 1`,
+	}, {
+		"options of the tables or generated columns", "REBUILD_WOULD_LOSE_OPTIONS",
+		`SELECT name FROM pragma_table_list t WHERE schema = 'main' AND name COLLATE NOCASE IN (SELECT value FROM json_each(?1))
+		 AND (wr OR strict OR EXISTS (SELECT 1 FROM pragma_table_xinfo(t.name) WHERE hidden > 1)) ORDER BY 1`,
+	}}
+}
+
+type loss struct{ what, reason, query string }
+
+// refuseLosses stops an execution that would copy a table and lose something
+// that lockstep does not know how to write again.
+func (t *tx) refuseLosses(ctx context.Context) error {
 	if len(t.opts.Rebuilds) == 0 {
 		return nil
 	}
-	var found []string
-	err := scanEach(ctx, t.s,
-		`SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger'
-		 AND tbl_name COLLATE NOCASE IN (SELECT value FROM json_each(?1)) ORDER BY 1, 2`,
-		[]any{jsonList(t.opts.Rebuilds)}, func(rows *sql.Rows) error {
-			var table, name string
-			err := rows.Scan(&table, &name)
-			found = append(found, fmt.Sprintf("%s on %s", name, table))
+	for _, l := range losses() {
+		var found []string
+		err := scanEach(ctx, t.s, l.query, []any{jsonList(t.opts.Rebuilds)}, func(rows *sql.Rows) error {
+			var name string
+			err := rows.Scan(&name)
+			found = append(found, name)
 			return err
 		})
-	if err != nil || len(found) == 0 {
-		return err
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			return fault.New(fault.Unsupported, l.reason,
+				"SQLite changes these tables by copying them, which would lose %s: %s", l.what, strings.Join(found, ", ")).
+				Suggest("take them away, execute, and bring them back")
+		}
 	}
-	return fault.New(fault.Unsupported, "REBUILD_WOULD_LOSE_TRIGGERS",
-		"SQLite changes these tables by copying them, which would lose triggers: %s", strings.Join(found, ", ")).
-		Suggest("drop the triggers, execute, and create them again")
+	return nil
 }
 
 // jsonList passes a list as one parameter, for json_each.

@@ -31,7 +31,7 @@ func (d *Dialect) Inspect(ctx context.Context, q dialect.Querier, tables []strin
 
 // Compare implements dialect.Inspector.
 func (*Dialect) Compare(promised, found *schema.Table) []string {
-	return dialect.Comparison{Type: canonicalType, IgnoreKeyNulls: true}.Compare(promised, found)
+	return dialect.Comparison{Type: canonicalType}.Compare(promised, found)
 }
 
 type inspection struct {
@@ -83,7 +83,9 @@ func (i *inspection) columns(ctx context.Context) error {
 		if t == nil {
 			return nil
 		}
-		c.Nullable = !notNull
+		// GORM does not write NOT NULL at a key, and means it.
+		c.Nullable = !notNull && key == 0
+		c.Physical = canonicalType(c.Physical)
 		c.AutoIncrement = key > 0 && t.text.autoIncrement
 		if def.Valid {
 			c.Default = &schema.Default{Value: def.String, Expr: true}

@@ -129,6 +129,12 @@ func TestCopiesThatWouldLoseTriggers(t *testing.T) {
 	assert.Equal(t, fault.Unsupported, fault.KindOf(err))
 	assert.Equal(t, "REBUILD_WOULD_LOSE_TRIGGERS", fault.ReasonOf(err))
 	assert.Contains(t, err.Error(), "audit on t")
+	exec(t, url, "CREATE TABLE keyed (a text PRIMARY KEY) WITHOUT ROWID, STRICT", "CREATE TABLE computed (a text, b text AS (a || '!'))")
+	for _, table := range []string{"keyed", "computed"} {
+		_, err = s.Begin(t.Context(), dialect.TxOptions{Rebuilds: []string{table}})
+		assert.Equal(t, "REBUILD_WOULD_LOSE_OPTIONS", fault.ReasonOf(err))
+		assert.Contains(t, err.Error(), table)
+	}
 	tx, err := s.Begin(t.Context(), dialect.TxOptions{Rebuilds: []string{"other"}})
 	require.NoError(t, err)
 	require.NoError(t, tx.Rollback(t.Context()))
@@ -136,7 +142,7 @@ func TestCopiesThatWouldLoseTriggers(t *testing.T) {
 
 func TestCommitChecks(t *testing.T) {
 	t.Parallel()
-	prepare := func(t *testing.T) (string, dialect.Tx) {
+	prepare := func(t *testing.T) dialect.Tx {
 		t.Helper()
 		url := enginetest.SQLite(t)
 		exec(t, url, "CREATE TABLE p (id integer PRIMARY KEY, a text)", "CREATE TABLE c (p integer REFERENCES p(id))",
@@ -144,7 +150,7 @@ func TestCommitChecks(t *testing.T) {
 			"CREATE VIEW v AS SELECT a FROM p", "CREATE VIEW broken AS SELECT x FROM nowhere")
 		tx, err := open(t, url).Begin(t.Context(), dialect.TxOptions{Rebuilds: []string{"p"}})
 		require.NoError(t, err)
-		return url, tx
+		return tx
 	}
 	run := func(t *testing.T, tx dialect.Tx, statements ...string) error {
 		t.Helper()
@@ -156,12 +162,12 @@ func TestCommitChecks(t *testing.T) {
 	}
 	t.Run("a view that was broken before does not matter", func(t *testing.T) {
 		t.Parallel()
-		_, tx := prepare(t)
+		tx := prepare(t)
 		require.NoError(t, run(t, tx, "CREATE TABLE n (a text)"))
 	})
 	t.Run("orphans", func(t *testing.T) {
 		t.Parallel()
-		_, tx := prepare(t)
+		tx := prepare(t)
 		err := run(t, tx, "DELETE FROM p")
 		assert.Equal(t, "DATA_ORPHAN", fault.ReasonOf(err))
 		assert.Contains(t, err.Error(), "rows of c ")
@@ -169,7 +175,7 @@ func TestCommitChecks(t *testing.T) {
 	})
 	t.Run("views", func(t *testing.T) {
 		t.Parallel()
-		_, tx := prepare(t)
+		tx := prepare(t)
 		err := run(t, tx, "CREATE TABLE p2 (id integer PRIMARY KEY)", "INSERT INTO p2 SELECT id FROM p", "DROP TABLE p",
 			"PRAGMA legacy_alter_table=ON", "ALTER TABLE p2 RENAME TO p")
 		assert.Equal(t, "DEPENDENT_OBJECTS", fault.ReasonOf(err))

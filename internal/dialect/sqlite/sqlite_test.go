@@ -24,6 +24,13 @@ func TestConformance(t *testing.T) {
 		Tenant:  func(t testing.TB) string { t.Helper(); return enginetest.SQLite(t) },
 		Connect: func(t testing.TB, url string) *sql.DB { t.Helper(); return enginetest.Connect(t, url) },
 		Catalog: "SELECT type || ' ' || name FROM sqlite_master WHERE name NOT IN ('sqlite_sequence') ORDER BY 1",
+		Gorm: []string{
+			"CREATE TABLE `owners` (`id` integer PRIMARY KEY AUTOINCREMENT,`name` text)",
+			"CREATE TABLE `things` (`id` integer PRIMARY KEY AUTOINCREMENT,`label` text NOT NULL,`owner_id` integer,`n` integer DEFAULT 1,`at` datetime," +
+				"`on` numeric NOT NULL DEFAULT true,`price` real,`rate` real,`data` blob,CONSTRAINT `fk_things_owner` FOREIGN KEY (`owner_id`) " +
+				"REFERENCES `owners`(`id`) ON DELETE CASCADE,CONSTRAINT `uni_things_label` UNIQUE (`label`),CONSTRAINT `chk_things_n` CHECK (n >= 0))",
+			"CREATE INDEX `idx_things_n` ON `things`(`n`,`label`)",
+		},
 		Failures: []dialecttest.Failure{
 			{Name: "duplicate", Setup: things, SQL: "INSERT INTO t VALUES ('secret', 2)", Kind: "refused", Reason: "DATA_DUPLICATE", Hidden: "secret"},
 			{Name: "null", Setup: things, SQL: "INSERT INTO t VALUES ('secret2', NULL)", Kind: "refused", Reason: "DATA_NULL", Hidden: "secret"},
