@@ -22,7 +22,7 @@ const manifestFile = "lockstep.yaml"
 // Compose implements Migrator. Modules whose entities are referred to, or that
 // a manifest requires, join the set at the version their requirers demand.
 func (s *Service) Compose(ctx context.Context, set ModuleSet) (*Target, error) {
-	refs, err := s.references(ctx, set)
+	refs, warnings, err := s.references(ctx, set)
 	if err != nil {
 		return nil, err
 	}
@@ -38,18 +38,18 @@ func (s *Service) Compose(ctx context.Context, set ModuleSet) (*Target, error) {
 		}
 		missing := unselected(sel, results)
 		if len(missing) == 0 {
-			return composed(sel, results)
+			return composed(sel, results, warnings)
 		}
 		also = append(also, missing...)
 	}
 }
 
-func composed(sel *module.Selection, results []*entity.Result) (*Target, error) {
+func composed(sel *module.Selection, results []*entity.Result, warnings []string) (*Target, error) {
 	target, err := compose.Compose(results)
 	if err != nil {
 		return nil, err
 	}
-	t := &Target{Schema: target, Warnings: sel.Warnings}
+	t := &Target{Schema: target, Warnings: slices.Concat(warnings, sel.Warnings)}
 	for _, r := range results {
 		t.Modules = append(t.Modules, r.Module)
 	}
@@ -146,61 +146,6 @@ func readKey(mod *module.Module, sel *module.Selection, opts entity.Options) str
 func hasManifest(mod *module.Module) bool {
 	_, err := fs.Stat(mod.FS, manifestFile)
 	return err == nil
-}
-
-// references returns what to resolve: the set's own references, with versions
-// from the go.mod where they have none.
-func (s *Service) references(ctx context.Context, set ModuleSet) ([]module.Ref, error) {
-	if len(set.GoMod) == 0 {
-		if len(set.Refs) == 0 {
-			return nil, fault.New(fault.Invalid, "NO_MODULES", "no module is named").
-				Suggest("name modules as PATH@VERSION, or give the go.mod of a service")
-		}
-		return set.Refs, nil
-	}
-	required, err := module.FromGoMod(set.GoMod, "go.mod")
-	if err != nil {
-		return nil, err
-	}
-	if len(set.Refs) == 0 {
-		return s.entityModules(ctx, required)
-	}
-	refs := slices.Clone(set.Refs)
-	for i, r := range refs {
-		if r.Query != "" {
-			continue
-		}
-		at := slices.IndexFunc(required, func(q module.Ref) bool { return q.Path == r.Path })
-		if at < 0 {
-			return nil, fault.New(fault.Invalid, "MODULE_NOT_REQUIRED", "the go.mod does not require %s", r.Path).
-				Suggest("give its version as %s@VERSION", r.Path)
-		}
-		refs[i] = required[at]
-	}
-	return refs, nil
-}
-
-// entityModules keeps the requirements that are entity modules: those that the
-// source has and that carry a manifest.
-func (s *Service) entityModules(ctx context.Context, required []module.Ref) ([]module.Ref, error) {
-	var out []module.Ref
-	for _, r := range required {
-		mod, err := s.cfg.Modules.Fetch(ctx, r.Path, r.Query)
-		if fault.KindOf(err) == fault.NotFound && err != nil {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if hasManifest(mod) {
-			out = append(out, r)
-		}
-	}
-	if len(out) == 0 {
-		return nil, fault.New(fault.Invalid, "NO_MODULES", "none of the modules that the go.mod requires has a %s", manifestFile).
-			Suggest("name the modules with --module PATH; their versions are taken from the go.mod")
-	}
-	return out, nil
 }
 
 // lower gives the target its physical form on one engine, shared by all

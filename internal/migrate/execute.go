@@ -12,11 +12,13 @@ import (
 
 // Limits of one execution.
 const (
-	defaultLockWait    = 30 * time.Second // for the tenant's lock
+	defaultLockWait    = 10 * time.Second // for the tenant's lock
 	defaultLockTimeout = 5 * time.Second  // for the lock of a statement
-	attempts           = 4                // after lock timeouts, or when the base moved
-	firstBackoff       = 250 * time.Millisecond
-	cleanupTimeout     = 15 * time.Second // for rolling back and recording after the caller is gone
+	// shortestLockTimeout stands for "not at all": to engines, 0 is for ever.
+	shortestLockTimeout = time.Millisecond
+	attempts            = 4 // after lock timeouts, or when the base moved
+	firstBackoff        = 250 * time.Millisecond
+	cleanupTimeout      = 15 * time.Second // for rolling back and recording after the caller is gone
 )
 
 // execution is one call of Execute.
@@ -40,12 +42,8 @@ func (s *Service) Execute(ctx context.Context, req ExecuteRequest, progress func
 	if progress == nil {
 		e.progress = func(Event) {}
 	}
-	if e.req.LockWait == 0 {
-		e.req.LockWait = defaultLockWait
-	}
-	if e.req.LockTimeout == 0 {
-		e.req.LockTimeout = defaultLockTimeout
-	}
+	e.req.LockWait = orDefault(req.LockWait, defaultLockWait)
+	e.req.LockTimeout = max(orDefault(req.LockTimeout, defaultLockTimeout), shortestLockTimeout)
 	e.progress(Event{Phase: PhasePlanning, Attempt: 1})
 	var err error
 	if e.w, err = s.prepare(ctx, req.Request); err != nil {
@@ -58,6 +56,13 @@ func (s *Service) Execute(ctx context.Context, req ExecuteRequest, progress func
 	r, err := e.run(ctx)
 	e.log(r, err)
 	return r, err
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return max(d, 0)
 }
 
 // run tries until the plan is applied, or fails for a reason that waiting does

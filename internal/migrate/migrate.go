@@ -61,12 +61,15 @@ type Preview struct {
 // ExecuteRequest asks for an execution.
 type ExecuteRequest struct {
 	Request
-	Digest           string // of the plan that was previewed; required when it is destructive
-	Actor            string // who asks, for the record
-	LockWait         time.Duration
-	LockTimeout      time.Duration
-	StatementTimeout time.Duration
+	Digest           string        // of the plan that was previewed; required when it is destructive
+	Actor            string        // who asks, for the record
+	LockWait         time.Duration // for the tenant's lock; 0: 10 s
+	LockTimeout      time.Duration // for the lock that a statement needs; 0: 5 s
+	StatementTimeout time.Duration // for each statement; 0: none
 }
+
+// NoWait as LockWait or LockTimeout means: not at all, where 0 is the default.
+const NoWait time.Duration = -1
 
 // Phase names a stage of an execution.
 type Phase string

@@ -41,15 +41,9 @@ func (s *moduleService) CompareModules(
 }
 
 func (s *moduleService) compose(ctx context.Context, m *lockstepv1.ModuleSet) (*migrate.Target, error) {
-	set, warnings, err := s.sets.read(ctx, m)
+	set, err := fromModuleSet(m)
 	if err != nil {
 		return nil, err
 	}
-	target, err := s.sets.migrator.Compose(ctx, set)
-	if err != nil {
-		return nil, err
-	}
-	composed := *target
-	composed.Warnings = slices.Concat(warnings, target.Warnings)
-	return &composed, nil
+	return s.migrator.Compose(ctx, set)
 }

@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"slices"
 	"sync"
 	"time"
 
@@ -14,12 +13,6 @@ import (
 	"github.com/lockstepdb/lockstep/internal/rpc/status"
 )
 
-// What is used when an execution does not say.
-const (
-	defaultLockWait    = 10 * time.Second
-	defaultLockTimeout = 5 * time.Second
-)
-
 // ExecuteMigration plans and executes, and reports on the way. A failure ends
 // the stream with its status also after the result was sent, so that a client
 // which ignores the outcome still sees an error.
@@ -28,17 +21,17 @@ func (s *migrationService) ExecuteMigration(
 	stream grpc.ServerStreamingServer[lockstepv1.ExecuteMigrationResponse],
 ) error {
 	ctx := stream.Context()
-	in, warnings, err := s.request(ctx, req)
+	in, err := request(req)
 	if err != nil {
 		return err
 	}
 	progress := &progressSender{stream: stream}
-	res, failure := s.sets.migrator.Execute(ctx, migrate.ExecuteRequest{
+	res, failure := s.migrator.Execute(ctx, migrate.ExecuteRequest{
 		Request:          in,
 		Digest:           req.GetPlanDigest(),
 		Actor:            req.GetActor(),
-		LockWait:         orDefault(req.GetLockWait(), defaultLockWait),
-		LockTimeout:      orDefault(req.GetLockTimeout(), defaultLockTimeout),
+		LockWait:         wait(req.GetLockWait()),
+		LockTimeout:      wait(req.GetLockTimeout()),
 		StatementTimeout: req.GetStatementTimeout().AsDuration(),
 	}, progress.send)
 	if res == nil {
@@ -46,7 +39,7 @@ func (s *migrationService) ExecuteMigration(
 	}
 	msg := toResult(res)
 	msg.Target = in.Target.String()
-	msg.Warnings = slices.Concat(warnings, res.Warnings)
+	msg.Warnings = res.Warnings
 	if msg.GetFailure() == nil && failure != nil {
 		msg.Failure = status.Failure(status.Classify(failure))
 	}
@@ -63,10 +56,10 @@ func (s *migrationService) ExecuteMigration(
 	}
 }
 
-// orDefault tells "not set" from an explicit zero.
-func orDefault(d *durationpb.Duration, otherwise time.Duration) time.Duration {
-	if d == nil {
-		return otherwise
+// wait tells "not set", the default, from an explicit zero, not at all.
+func wait(d *durationpb.Duration) time.Duration {
+	if d != nil && d.AsDuration() == 0 {
+		return migrate.NoWait
 	}
 	return d.AsDuration()
 }

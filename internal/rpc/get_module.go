@@ -19,11 +19,11 @@ func (s *moduleService) GetModule(
 	if req.GetManifest() != "" {
 		wanted.Manifests = map[string]string{req.GetPath(): req.GetManifest()}
 	}
-	set, _, err := s.sets.read(ctx, wanted)
+	set, err := fromModuleSet(wanted)
 	if err != nil {
 		return nil, err
 	}
-	target, err := s.sets.migrator.Compose(ctx, set)
+	target, err := s.migrator.Compose(ctx, set)
 	if err != nil {
 		return nil, err
 	}

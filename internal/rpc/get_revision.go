@@ -15,7 +15,7 @@ func (s *migrationService) GetRevision(
 	if err != nil {
 		return nil, err
 	}
-	rev, snapshot, err := s.sets.migrator.Revision(ctx, target, req.GetNumber())
+	rev, snapshot, err := s.migrator.Revision(ctx, target, req.GetNumber())
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ func (s *migrationService) GetTenantVersion(
 	if err != nil {
 		return nil, err
 	}
-	rev, err := s.sets.migrator.Current(ctx, target)
+	rev, err := s.migrator.Current(ctx, target)
 	if err != nil {
 		return nil, err
 	}

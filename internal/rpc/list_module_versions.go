@@ -10,7 +10,7 @@ import (
 func (s *moduleService) ListModuleVersions(
 	ctx context.Context, req *lockstepv1.ListModuleVersionsRequest,
 ) (*lockstepv1.ListModuleVersionsResponse, error) {
-	infos, err := s.sets.modules.Versions(ctx, req.GetPath())
+	infos, err := s.modules.Versions(ctx, req.GetPath())
 	if err != nil {
 		return nil, err
 	}

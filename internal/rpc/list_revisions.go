@@ -33,7 +33,7 @@ func (s *migrationService) ListRevisions(
 	if size == 0 {
 		size = defaultPageSize
 	}
-	revs, err := s.sets.migrator.Revisions(ctx, target, before, size+1)
+	revs, err := s.migrator.Revisions(ctx, target, before, size+1)
 	if err != nil {
 		return nil, err
 	}

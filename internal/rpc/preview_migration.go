@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"slices"
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
 	"github.com/lockstepdb/lockstep/internal/dialect"
@@ -13,11 +12,11 @@ import (
 func (s *migrationService) PreviewMigration(
 	ctx context.Context, req *lockstepv1.PreviewMigrationRequest,
 ) (*lockstepv1.PreviewMigrationResponse, error) {
-	in, warnings, err := s.request(ctx, req)
+	in, err := request(req)
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.sets.migrator.Preview(ctx, in)
+	p, err := s.migrator.Preview(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +24,7 @@ func (s *migrationService) PreviewMigration(
 		Plan:     toPlan(p.Plan),
 		Current:  toRevision(p.Current, false),
 		Changed:  p.Changed,
-		Warnings: slices.Concat(warnings, p.Warnings),
+		Warnings: p.Warnings,
 		Script:   p.Script,
 		Target:   in.Target.String(),
 	}, nil
@@ -39,16 +38,15 @@ type planned interface {
 }
 
 // request reads what preview and execute have in common.
-func (s *migrationService) request(ctx context.Context, req planned) (migrate.Request, []string, error) {
+func request(req planned) (migrate.Request, error) {
 	var out migrate.Request
 	var err error
 	if out.Target, err = dialect.ParseTarget(req.GetTarget()); err != nil {
-		return out, nil, err
+		return out, err
 	}
 	if out.Strategy, err = fromStrategy(req.GetStrategy()); err != nil {
-		return out, nil, err
+		return out, err
 	}
-	var warnings []string
-	out.Modules, warnings, err = s.sets.read(ctx, req.GetModules())
-	return out, warnings, err
+	out.Modules, err = fromModuleSet(req.GetModules())
+	return out, err
 }

@@ -49,7 +49,8 @@ type Config struct {
 // moduleService implements lockstep.v1.ModuleService.
 type moduleService struct {
 	lockstepv1.UnimplementedModuleServiceServer
-	sets     *sets
+	migrator migrate.Migrator
+	modules  Modules
 	offered  []string
 	replaced []string
 }
@@ -57,5 +58,5 @@ type moduleService struct {
 // migrationService implements lockstep.v1.MigrationService.
 type migrationService struct {
 	lockstepv1.UnimplementedMigrationServiceServer
-	sets *sets
+	migrator migrate.Migrator
 }

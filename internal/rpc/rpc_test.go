@@ -75,31 +75,19 @@ func TestPreviewTranslatesBothWays(t *testing.T) {
 	assert.Equal(t, lockstepv1.HazardKind_HAZARD_KIND_LOCK, p.GetStatements()[0].GetHazards()[0].GetKind())
 }
 
-func TestGoModGivesTheVersions(t *testing.T) {
+func TestGoModReachesTheUseCase(t *testing.T) {
 	var asked migrate.ModuleSet
 	conn, _ := start(t, &fakeMigrator{compose: func(s migrate.ModuleSet) (*migrate.Target, error) {
 		asked = s
-		return &migrate.Target{Schema: &schema.Schema{}}, nil
+		return &migrate.Target{Schema: &schema.Schema{}, Warnings: []string{"left out"}}, nil
 	}})
-	client := lockstepv1.NewModuleServiceClient(conn)
-	goMod := []byte("module shop\n\nrequire (\n\texample.com/crm v1.1.0\n\texample.com/logger v0.3.0\n\texample.com/gone v1.0.0\n)\n")
-
-	// Without refs: the entity modules among the requirements.
-	got, err := client.CompareModules(t.Context(), &lockstepv1.CompareModulesRequest{To: &lockstepv1.ModuleSet{GoMod: goMod}})
-	require.NoError(t, err)
-	assert.Equal(t, []module.Ref{{Path: "example.com/crm", Query: "v1.1.0"}}, asked.Refs)
-	assert.Equal(t, []string{"left out, because no module source has them: example.com/gone@v1.0.0"}, got.GetWarnings())
-
-	// With a ref that has no query: its version.
 	set := crm("")
-	set.GoMod = goMod
-	_, err = client.CompareModules(t.Context(), &lockstepv1.CompareModulesRequest{To: set})
+	set.GoMod = []byte("module shop\n")
+	got, err := lockstepv1.NewModuleServiceClient(conn).CompareModules(t.Context(), &lockstepv1.CompareModulesRequest{To: set})
 	require.NoError(t, err)
-	assert.Equal(t, []module.Ref{{Path: "example.com/crm", Query: "v1.1.0"}}, asked.Refs)
-
-	set.Refs[0].Path = "example.com/other"
-	_, err = client.CompareModules(t.Context(), &lockstepv1.CompareModulesRequest{To: set})
-	assert.Equal(t, "GO_MOD_NOT_REQUIRED", status.Fault(err).Reason)
+	assert.Equal(t, "module shop\n", string(asked.GoMod))
+	assert.Equal(t, []module.Ref{{Path: "example.com/crm"}}, asked.Refs)
+	assert.Equal(t, []string{"left out"}, got.GetWarnings())
 }
 
 func TestModuleService(t *testing.T) {
@@ -172,8 +160,8 @@ func TestExecuteStreamsProgressAndResult(t *testing.T) {
 
 	assert.Equal(t, "p1:abc", asked.Digest)
 	assert.Equal(t, "alice", asked.Actor)
-	assert.Equal(t, time.Duration(0), asked.LockWait, "an explicit zero counts")
-	assert.Equal(t, 5*time.Second, asked.LockTimeout, "what is not set has its default")
+	assert.Equal(t, migrate.NoWait, asked.LockWait, "an explicit zero counts")
+	assert.Zero(t, asked.LockTimeout, "what is not set is the use case's to choose")
 	assert.Equal(t, strategy.Safe, asked.Strategy)
 }
 

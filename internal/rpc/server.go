@@ -47,11 +47,10 @@ func NewServer(cfg Config) (*Server, error) {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 	)}
-	shared := &sets{migrator: cfg.Migrator, modules: cfg.Modules, replaced: cfg.Replaced}
 	lockstepv1.RegisterModuleServiceServer(s.grpc, &moduleService{
-		sets: shared, offered: cfg.Offered, replaced: cfg.Replaced,
+		migrator: cfg.Migrator, modules: cfg.Modules, offered: cfg.Offered, replaced: cfg.Replaced,
 	})
-	lockstepv1.RegisterMigrationServiceServer(s.grpc, &migrationService{sets: shared})
+	lockstepv1.RegisterMigrationServiceServer(s.grpc, &migrationService{migrator: cfg.Migrator})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	for name := range s.grpc.GetServiceInfo() {
