@@ -63,6 +63,7 @@ func Run(t *testing.T, h Harness) {
 		"Differences":    differences,
 		"Lowering":       lowering,
 		"Adoption":       adoption,
+		"RandomWalks":    randomWalks,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

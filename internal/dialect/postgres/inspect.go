@@ -63,21 +63,31 @@ func (i *inspection) each(ctx context.Context, query string, scan func(*sql.Rows
 	return rows.Err()
 }
 
+// wantedTables drives every query from the names asked for, by way of the
+// catalogue's indexes, so that the cost follows these tables and not the size of
+// the database. OFFSET 0 keeps the planner from turning the order around, which
+// it does on the stale statistics of a catalogue that has just grown.
+const wantedTables = `(
+  SELECT c.oid, c.relname, c.relnamespace FROM unnest($1::text[]) wanted(name)
+  JOIN pg_class c ON c.relname = wanted.name::name AND c.relkind IN ('r', 'p')
+   AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) OFFSET 0) c`
+
 // A column numbers by itself when a sequence belongs to it (serial, identity)
 // and it takes its values from there.
 const columnsQuery = `
-SELECT c.relname::text, coalesce(obj_description(c.oid, 'pg_class'), ''), coalesce(a.attname::text, ''),
+SELECT c.relname::text, coalesce(td.description, ''), coalesce(a.attname::text, ''),
        coalesce(format_type(a.atttypid, a.atttypmod), ''), coalesce(a.attnotnull, false),
-       coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(col_description(c.oid, a.attnum), ''),
-       coalesce(a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%' AND EXISTS (
+       coalesce(d.expr, ''), coalesce(cd.description, ''),
+       coalesce(a.attidentity <> '' OR d.expr LIKE 'nextval(%' AND EXISTS (
          SELECT FROM pg_depend p JOIN pg_class s ON s.oid = p.objid AND s.relkind = 'S'
          WHERE p.classid = 'pg_class'::regclass AND p.refclassid = 'pg_class'::regclass
-           AND p.refobjid = c.oid AND p.refobjsubid = a.attnum AND p.deptype IN ('a', 'i')), false)
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
+           AND p.refobjid = c.oid AND p.refobjsubid = a.attnum AND p.deptype IN ('a', 'i') OFFSET 0), false)
+FROM ` + wantedTables + `
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-WHERE c.relkind IN ('r', 'p') AND c.relname = ANY ($1::text[])
+LEFT JOIN LATERAL (SELECT pg_get_expr(d.adbin, d.adrelid) AS expr FROM pg_attrdef d
+                   WHERE a.atthasdef AND d.adrelid = c.oid AND d.adnum = a.attnum OFFSET 0) d ON true
+LEFT JOIN pg_description td ON td.objoid = c.oid AND td.classoid = 'pg_class'::regclass AND td.objsubid = 0
+LEFT JOIN pg_description cd ON cd.objoid = c.oid AND cd.classoid = 'pg_class'::regclass AND cd.objsubid = a.attnum
 ORDER BY c.relname, a.attnum`
 
 func (i *inspection) columns(ctx context.Context) error {
@@ -108,20 +118,20 @@ func (i *inspection) columns(ctx context.Context) error {
 
 const indexesQuery = `
 SELECT c.relname::text, i.relname::text, x.indisunique, x.indisprimary, con.oid IS NOT NULL, m.amname::text,
-       coalesce(pg_get_expr(x.indpred, x.indrelid), ''), coalesce(obj_description(i.oid, 'pg_class'), ''),
-       coalesce(a.attname::text, ''), pg_get_indexdef(x.indexrelid, k.ord, true),
+       coalesce(pg_get_expr(x.indpred, x.indrelid), ''), coalesce(de.description, ''),
+       coalesce(a.attname::text, ''), CASE WHEN a.attname IS NULL THEN pg_get_indexdef(x.indexrelid, k.ord, true) ELSE '' END,
        x.indoption[k.ord - 1] & 1 = 1,
        coalesce((SELECT l.collname::text FROM pg_collation l
                  WHERE l.oid = x.indcollation[k.ord - 1] AND l.oid <> coalesce(a.attcollation, 100)), '')
-FROM pg_index x
+FROM ` + wantedTables + `
+JOIN pg_index x ON x.indrelid = c.oid
 JOIN pg_class i ON i.oid = x.indexrelid
 JOIN pg_am m ON m.oid = i.relam
-JOIN pg_class c ON c.oid = x.indrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
 CROSS JOIN LATERAL generate_series(1, x.indnkeyatts::int) AS k(ord)
-LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.indkey[k.ord - 1] AND a.attnum > 0
+LEFT JOIN LATERAL (SELECT a.attname, a.attcollation FROM pg_attribute a
+                   WHERE a.attrelid = c.oid AND a.attnum = x.indkey[k.ord - 1] AND a.attnum > 0 OFFSET 0) a ON true
 LEFT JOIN pg_constraint con ON con.conindid = x.indexrelid AND con.conrelid = c.oid AND con.contype = 'u'
-WHERE c.relname = ANY ($1::text[])
+LEFT JOIN pg_description de ON de.objoid = i.oid AND de.classoid = 'pg_class'::regclass AND de.objsubid = 0
 ORDER BY c.relname, i.relname, k.ord`
 
 func (i *inspection) indexes(ctx context.Context) error {
@@ -164,12 +174,10 @@ SELECT c.relname::text, con.conname::text, con.contype::text,
        (SELECT coalesce(json_agg(a.attname ORDER BY u.ord), '[]')::text FROM unnest(con.confkey) WITH ORDINALITY u(att, ord)
         JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = u.att),
        con.confdeltype::text, con.confupdtype::text, coalesce(pg_get_expr(con.conbin, con.conrelid, true), '')
-FROM pg_constraint con
-JOIN pg_class c ON c.oid = con.conrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
+FROM ` + wantedTables + `
+JOIN pg_constraint con ON con.conrelid = c.oid AND con.contype IN ('f', 'c')
 LEFT JOIN pg_class r ON r.oid = con.confrelid
 LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
-WHERE con.contype IN ('f', 'c') AND c.relname = ANY ($1::text[])
 ORDER BY c.relname, con.conname`
 
 func (i *inspection) constraints(ctx context.Context) error {

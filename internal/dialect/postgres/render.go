@@ -18,10 +18,13 @@ import (
 // constraints and indexes, the key, columns, new constraints and indexes,
 // comments.
 func (d *Dialect) Render(ctx context.Context, step dialect.Step) ([]dialect.Statement, error) {
-	r := &render{d: d, ctx: ctx, before: step.Before, after: step.After}
+	r := &render{d: d, ctx: ctx, before: step.Before, after: step.After, renamed: map[string]string{}}
 	for _, c := range step.Changes {
-		if c.Kind == diff.Table && c.Verb == diff.Add && r.after == nil {
+		switch {
+		case c.Kind == diff.Table && c.Verb == diff.Add && r.after == nil:
 			r.after = c.To.Table
+		case c.Kind == diff.Column && c.Verb == diff.Rename:
+			r.renamed[c.Name] = c.OldName
 		}
 	}
 	if r.after == nil {
@@ -60,6 +63,7 @@ type render struct {
 	last    []dialect.Statement
 	merged  map[string]*columnAlter // aspects of one column, in first-seen order
 	order   []string
+	renamed map[string]string // columns renamed in this step, new name to old
 }
 
 // group collects actions for one statement.

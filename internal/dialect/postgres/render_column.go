@@ -26,7 +26,7 @@ func (r *render) alterColumn(c diff.Change) error {
 	case diff.Alter:
 		a := r.merged[c.Name]
 		if a == nil {
-			a = &columnAlter{to: r.current(c.Name, c.To), from: c.From.Column, aspects: map[diff.Aspect]bool{}}
+			a = &columnAlter{to: r.current(c.Name, c.To), from: r.previous(c), aspects: map[diff.Aspect]bool{}}
 			if r.merged == nil {
 				r.merged = map[string]*columnAlter{}
 			}
@@ -45,6 +45,25 @@ func (r *render) current(name string, part *diff.Part) *schema.Column {
 		return c
 	}
 	return part.Column
+}
+
+// previous is a column as it is before the step, which need not be what it was
+// in the base: an earlier step of the plan may have changed other aspects.
+func (r *render) previous(c diff.Change) *schema.Column {
+	if r.before != nil {
+		if col := r.before.Column(r.oldName(c.Name)); col != nil {
+			return col
+		}
+	}
+	return c.From.Column
+}
+
+// oldName undoes the renames of the step.
+func (r *render) oldName(column string) string {
+	if old, renamed := r.renamed[column]; renamed {
+		return old
+	}
+	return column
 }
 
 func (r *render) addColumn(c *schema.Column) {

@@ -159,7 +159,7 @@ func (r *render) needsCopy() bool {
 		switch {
 		case c.Verb == diff.Rename && (c.Kind == diff.Table || c.Kind == diff.Column):
 		case c.Verb == diff.Alter && c.Aspect == diff.AspectComment: // SQLite keeps no comments
-		case c.Aspect == diff.AspectType && canonicalType(c.From.Column.Physical) == canonicalType(r.current(c).Physical):
+		case c.Aspect == diff.AspectType && r.sameType(c):
 			// the neutral type may change where the physical one does not
 		case c.Kind == diff.Index && !isConstraint(c.From) && !isConstraint(c.To):
 		case c.Kind == diff.Column && c.Verb == diff.Add && r.addable(r.current(c)):
@@ -168,6 +168,11 @@ func (r *render) needsCopy() bool {
 		}
 	}
 	return false
+}
+
+func (r *render) sameType(c diff.Change) bool {
+	old := r.old(c.Name)
+	return old != nil && canonicalType(old.Physical) == canonicalType(r.current(c).Physical)
 }
 
 func isConstraint(p *diff.Part) bool { return p != nil && p.Index != nil && p.Index.Constraint }
