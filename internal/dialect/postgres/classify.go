@@ -118,8 +118,10 @@ func classifyState(code string) verdict {
 		return verdict{fault.Refused, "TYPE_NOT_CONVERTIBLE", "the engine has no conversion between these types: add a new column and move the values"}
 	case "42P06", "42P07", "42701", "42710", "42723":
 		return verdict{fault.Drift, "OBJECT_EXISTS", mendDrift}
-	case "42P01", "42703", "42704", "42883":
+	case "42P01", "42703":
 		return verdict{fault.Drift, "OBJECT_MISSING", mendDrift}
+	case "42704": // also of types
+		return verdict{fault.Drift, "OBJECT_MISSING", mendDrift + "; a missing type may belong to an extension that is not in the tenant's schema"}
 	case "55P03":
 		return verdict{fault.Conflict, "LOCK_TIMEOUT", "another session holds a lock on the table; try again when it is quieter, or allow a longer lock timeout"}
 	case "40P01":

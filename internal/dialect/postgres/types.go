@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -151,22 +150,37 @@ func foreignType(phys string) string {
 	return ""
 }
 
-// typeText is a type's parts: name, modifiers, and the rest ("with time zone",
-// array brackets).
-var typeText = regexp.MustCompile(`^([a-z_"][^(\[]*?)\s*(?:\(([^)]*)\))?\s*((?:with(?:out)? time zone)?\s*(?:\[[0-9]*\]\s*)*)$`)
-
+// splitType takes a type apart: name, modifiers, and the rest ("with time zone",
+// array brackets). What has another form comes back whole, as the name.
 func splitType(s string) (base, mods, rest string) {
-	m := typeText.FindStringSubmatch(s)
-	if m == nil {
+	base = s
+	switch i := strings.IndexAny(s, "(["); {
+	case i < 0:
+	case s[i] == '[':
+		base, rest = s[:i], s[i:]
+	default:
+		end := strings.IndexByte(s, ')')
+		if end < i {
+			return s, "", ""
+		}
+		base, mods, rest = s[:i], s[i+1:end], s[end+1:]
+	}
+	base, rest = strings.TrimSpace(base), strings.TrimSpace(rest)
+	if base == "" || !isTypeTail(rest) {
 		return s, "", ""
 	}
-	base, mods, rest = m[1], m[2], strings.TrimSpace(m[3])
 	for _, zone := range []string{"without time zone", "with time zone"} {
 		if strings.HasSuffix(base, " "+zone) {
 			base, rest = strings.TrimSpace(strings.TrimSuffix(base, zone)), strings.TrimSpace(zone+" "+rest)
 		}
 	}
-	return base, strings.Join(strings.Fields(strings.ReplaceAll(mods, ",", ", ")), ""), rest
+	return base, strings.ReplaceAll(mods, " ", ""), rest
+}
+
+// isTypeTail tells whether text can follow a type's modifiers.
+func isTypeTail(rest string) bool {
+	rest = strings.TrimPrefix(strings.TrimPrefix(rest, "without time zone"), "with time zone")
+	return strings.Trim(rest, "[]0123456789 ") == ""
 }
 
 // canonicalType brings the spellings of one type together, in the words that
