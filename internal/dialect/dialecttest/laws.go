@@ -88,6 +88,43 @@ func locks(t *testing.T, h Harness) {
 	require.NoError(t, held.Commit(t.Context()))
 	require.NoError(t, <-got, "the waiter gets the lock once it is free")
 	deadContexts(t, x)
+	waitersSeeWhatWasDone(t, h)
+}
+
+// waitersSeeWhatWasDone: who waited for the lock of a tenant that was being
+// initialised meanwhile sees its tables, whatever its connection has cached.
+func waitersSeeWhatWasDone(t *testing.T, h Harness) {
+	t.Helper()
+	x := newTenant(t, h)
+	holder, err := x.open().Begin(t.Context(), dialect.TxOptions{CreateNamespace: true})
+	require.NoError(t, err)
+	const waiters = 4
+	got := make(chan error, waiters)
+	for range waiters {
+		s := x.open()
+		found, err := x.d.Inspect(t.Context(), s, []string{"t"})
+		require.NoError(t, err)
+		require.Empty(t, found.Tables)
+		go func() {
+			tx, err := s.Begin(t.Context(), dialect.TxOptions{LockWait: 20 * time.Second, CreateNamespace: true})
+			if err == nil {
+				_, err = tx.ExecContext(t.Context(), "DELETE FROM t")
+			}
+			if err == nil {
+				err = tx.Commit(t.Context())
+			} else if tx != nil {
+				_ = tx.Rollback(t.Context())
+			}
+			got <- err
+		}()
+	}
+	time.Sleep(50 * time.Millisecond)
+	_, err = holder.ExecContext(t.Context(), "CREATE TABLE t (a integer)")
+	require.NoError(t, err)
+	require.NoError(t, holder.Commit(t.Context()))
+	for range waiters {
+		require.NoError(t, <-got)
+	}
 }
 
 // deadContexts: a caller that goes away leaves neither a lock nor a change.

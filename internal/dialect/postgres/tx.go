@@ -42,7 +42,12 @@ func (s *session) Begin(ctx context.Context, opts dialect.TxOptions) (dialect.Tx
 		return nil, t.abandon(ctx, err)
 	}
 	if opts.CreateNamespace {
-		if _, err := s.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+quote(s.schema)); err != nil {
+		// Reading a relation that this transaction has not locked yet makes the
+		// server process take in what others committed while this one waited for
+		// the advisory lock, which does not: without it, it could believe that a
+		// schema is missing which has just been made.
+		create := "SELECT FROM pg_catalog.pg_namespace LIMIT 0; CREATE SCHEMA IF NOT EXISTS " + quote(s.schema)
+		if _, err := s.ExecContext(ctx, create); err != nil {
 			return nil, t.abandon(ctx, err)
 		}
 	}
