@@ -75,9 +75,16 @@ sort -u "$LOCKSTEP_TEST_ENGINES_LOG" | awk -F'\t' '
   $1 == "used"    { used = used (used ? ", " : "") $2 }
   $1 == "missing" { missing = missing (missing ? ", " : "") $2 }
   END {
-    print "engines used: " (used ? used : "none (cached results? see TESTFLAGS=-count=1)")
+    print "engines used: " (used ? used : "none")
     if (missing) print "NOT USED, NOT TESTED: " missing
   }'
+
+for engine in ${LOCKSTEP_REQUIRE_ENGINES//,/ }; do
+  if ! grep -qE "^used	${engine%%[0-9]*}" "$LOCKSTEP_TEST_ENGINES_LOG"; then
+    echo "$engine is required, and no test used it"
+    failed=1
+  fi
+done
 
 if ((failed)); then
   echo "FAILED"
