@@ -106,7 +106,7 @@ func fromGORM(t *testing.T, naming entity.Naming) *schema.Schema {
 		}
 	}
 	out := &schema.Schema{}
-	for _, s := range parsed {
+	for _, s := range slices.Backward(parsed) { // the migrator takes the last of one name
 		if out.Table(s.Table) == nil {
 			out.Tables = append(out.Tables, tableOf(t, s))
 		}
@@ -190,6 +190,9 @@ func columnOf(f *gorm.Field, key bool) *schema.Column {
 		c.Type = schema.Type{Kind: schema.String, Size: f.Size}
 	case gorm.Time:
 		c.Type = schema.Type{Kind: schema.Time, Precision: f.Precision}
+		if own := f.TagSettings["TYPE"]; own != "" {
+			c.Type.Engine = map[string]string{"sqlite": own}
+		}
 	case gorm.Bytes:
 		c.Type = schema.Type{Kind: schema.Bytes, Size: f.Size}
 	default:

@@ -11,6 +11,12 @@ import (
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
+// The verbatim types that hold texts, and those that hold numbers.
+var (
+	rawText   = regexp.MustCompile(`(?i)^\s*\w*(char|text|clob|string)`)
+	rawNumber = regexp.MustCompile(`(?i)^\s*(decimal|numeric|dec|number|money|real|float|double|(tiny|small|medium|big)?int|integer|int\d|float\d)\b`)
+)
+
 // rawDefault is GORM's skipParseDefaultValue: a default with parentheses, null
 // or nothing is not read but taken as SQL.
 func rawDefault(def string) bool {
@@ -69,7 +75,7 @@ func (p *pass) defaultOf(f *field) *schema.Default {
 	case !f.hasDefault:
 		return nil
 	case f.defLiteral:
-		return &schema.Default{Value: f.def}
+		return f.literal()
 	case f.def == "" || f.def == "(-)" || strings.EqualFold(f.def, "null"):
 		return nil
 	}
@@ -82,6 +88,25 @@ func (p *pass) defaultOf(f *field) *schema.Default {
 		return nil
 	}
 	return &schema.Default{Value: f.def, Expr: true}
+}
+
+// literal is a default that was read as a literal. Dialects write it as the
+// column's type wants it; where that is not what the Go kind makes of it, a
+// number for a text or the other way round, it is SQL as GORM writes it.
+func (f *field) literal() *schema.Default {
+	t := neutralType(f)
+	text := t.Kind == schema.String || t.Kind == schema.Raw && rawText.MatchString(t.Raw)
+	number := t.Kind == schema.Int || t.Kind == schema.Uint || t.Kind == schema.Float || t.Kind == schema.Decimal ||
+		t.Kind == schema.Raw && rawNumber.MatchString(t.Raw)
+	basic, ok := f.rep.Underlying().(*types.Basic)
+	switch {
+	case !ok:
+	case basic.Info()&types.IsString != 0 && number:
+		return &schema.Default{Value: "'" + strings.ReplaceAll(f.def, "'", "''") + "'", Expr: true}
+	case basic.Info()&types.IsNumeric != 0 && text:
+		return &schema.Default{Value: f.def, Expr: true}
+	}
+	return &schema.Default{Value: f.def}
 }
 
 // timeLike says whether GORM would read f's default as a time.

@@ -157,7 +157,7 @@ func (p *pass) indexPart(f *field, tag string, settings map[string]string) (inde
 	if n, err := strconv.Atoi(settings["PRIORITY"]); err == nil {
 		part.priority = n
 	}
-	part.Collate = settings["COLLATE"]
+	part.Collate = strings.Trim(settings["COLLATE"], "\"`[]") // GORM writes the quotes of the tag
 	switch strings.ToUpper(strings.TrimSpace(settings["SORT"])) {
 	case "", "ASC":
 	case "DESC":

@@ -131,7 +131,7 @@ func (p *pass) merge(s *schema.Schema, m *model, t *schema.Table, makers map[str
 		makers[t.Name] = m
 		s.Tables = append(s.Tables, t)
 	case first.join || m.join:
-		p.mergeJoin(s.Table(t.Name), t, m)
+		p.mergeJoin(s.Table(t.Name), t, m, first)
 	default:
 		_, at := p.w.position(first.pos)
 		p.report(m.pos, hintTable+", or leave one out: //lockstep:ignore",
@@ -140,15 +140,19 @@ func (p *pass) merge(s *schema.Schema, m *model, t *schema.Table, makers map[str
 }
 
 // mergeJoin joins the table of a many2many with one of the same name: a struct
-// for it, or the other side's, whose order of columns then stays. It must have
+// for it, whose order of columns then stays, or the other side's, whose order
+// gives way: GORM makes the table of the side that is listed last. It must have
 // the columns; of the constraints, those that name an action win.
-func (p *pass) mergeJoin(have, join *schema.Table, m *model) {
+func (p *pass) mergeJoin(have, join *schema.Table, m, first *model) {
 	for _, c := range join.Columns {
 		if have.Column(c.Name) == nil {
 			p.report(m.pos, "name the columns: `gorm:\"joinForeignKey:…;joinReferences:…\"`",
 				"the join table %s needs a column %s, which its declaration at %s:%d does not have", join.Name, c.Name, have.Origin.File, have.Origin.Line)
 			return
 		}
+	}
+	if first.join && m.join && len(have.Columns) == len(join.Columns) {
+		have.Columns, have.PrimaryKey = join.Columns, join.PrimaryKey
 	}
 	for _, fk := range join.ForeignKeys {
 		i := slices.IndexFunc(have.ForeignKeys, func(o *schema.ForeignKey) bool {

@@ -26,6 +26,14 @@ func (p *pass) columnType(f *field) schema.Type {
 		t.Bits = f.size // drivers choose a serial type by it
 	}
 	engineTypes := p.engineTypes(f)
+	if f.dataType == gorm.Time && f.settings["TYPE"] != "" && engineTypes["sqlite"] == "" {
+		// GORM's SQLite dialector is the one that takes `type:time` at its word.
+		engineTypes = maps.Clone(engineTypes)
+		if engineTypes == nil {
+			engineTypes = map[string]string{}
+		}
+		engineTypes["sqlite"] = f.settings["TYPE"]
+	}
 	if f.lock.typ != "" {
 		engineTypes = nil
 		raw := *f

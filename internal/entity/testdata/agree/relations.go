@@ -58,7 +58,7 @@ type Line struct {
 // Language is in a many2many from both sides.
 type Language struct {
 	Code  string `gorm:"primaryKey;size:8;column:lang_code;comment:iso"`
-	Users []User `gorm:"many2many:user_languages"`
+	Users []User `gorm:"many2many:user_languages;constraint:OnDelete:CASCADE"`
 }
 
 // Toy is owned polymorphically.
