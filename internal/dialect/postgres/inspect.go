@@ -108,7 +108,7 @@ func (i *inspection) columns(ctx context.Context) error {
 			return nil // a table without columns
 		}
 		c.Physical, c.Nullable = canonicalType(format), !notNull
-		if def != "" && !c.AutoIncrement {
+		if def != "" && !strings.HasPrefix(def, "NULL::") && !c.AutoIncrement {
 			c.Default = &schema.Default{Value: def, Expr: true}
 		}
 		t.Columns = append(t.Columns, c)

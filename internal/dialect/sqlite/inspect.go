@@ -87,8 +87,8 @@ func (i *inspection) columns(ctx context.Context) error {
 		c.Nullable = !notNull && key == 0
 		c.Physical = canonicalType(c.Physical)
 		c.AutoIncrement = key > 0 && t.text.autoIncrement
-		if def.Valid {
-			c.Default = &schema.Default{Value: def.String, Expr: true}
+		if def.Valid && !strings.EqualFold(def.String, "null") {
+			c.Default = &schema.Default{Value: defaultLiteral(def.String), Expr: true}
 		}
 		if key > 0 {
 			t.keys[key] = c.Name
@@ -102,6 +102,15 @@ func (i *inspection) columns(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// defaultLiteral writes a string in double quotes, which SQLite takes for a
+// literal where no column can stand, and GORM writes, as the literal it is.
+func defaultLiteral(text string) string {
+	if len(text) < 2 || text[0] != '"' || text[len(text)-1] != '"' {
+		return text
+	}
+	return literal(strings.ReplaceAll(text[1:len(text)-1], `""`, `"`))
 }
 
 func (i *inspection) indexes(ctx context.Context) error {

@@ -178,6 +178,9 @@ func indexTexts(sql string) (parts []string, where string) {
 	}
 	closing := group(tokens, on+2)
 	for _, item := range split(tokens[on+3 : closing-1]) {
+		for len(item) > 2 && item[0].is("(") && group(item, 0) == len(item) {
+			item = item[1 : len(item)-1] // parentheses that say nothing
+		}
 		if len(item) > 0 {
 			parts = append(parts, sql[item[0].from:item[len(item)-1].to])
 		}
