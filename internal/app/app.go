@@ -37,12 +37,21 @@ func Main(ctx context.Context, args []string, w World) int {
 		Version: Version(),
 		Now:     time.Now,
 		InProcess: func(ctx context.Context, cfg config.Config) (grpc.ClientConnInterface, func(), error) {
-			return inProcess(ctx, cfg, telemetry.NewLogger(w.Err, cfg.LogLevel, cfg.LogFormat))
+			return inProcess(ctx, cfg, commandLogger(w.Err, cfg))
 		},
 		Serve: func(ctx context.Context, cfg config.Config, ready func(cli.Listening)) error {
 			return serve(ctx, cfg, telemetry.NewLogger(w.Err, cfg.LogLevel, cfg.LogFormat), ready)
 		},
 	})
+}
+
+// commandLogger is for commands that run without a server: what they have to
+// say they print, so the log is kept for those who ask for its details.
+func commandLogger(w io.Writer, cfg config.Config) *slog.Logger {
+	if cfg.LogLevel > slog.LevelDebug {
+		return slog.New(slog.DiscardHandler)
+	}
+	return telemetry.NewLogger(w, cfg.LogLevel, cfg.LogFormat)
 }
 
 // Version returns the version of this build, as the Go toolchain recorded it.

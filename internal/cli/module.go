@@ -33,7 +33,7 @@ func (a *app) versionsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "versions PATH",
 		Short:   "List what versions of a module exist, newest first",
-		Example: "  lockstep module versions example.com/entities/crm --source https://proxy.golang.org",
+		Example: "  lockstep module versions example.com/entities/crm --source https://modules.example.com",
 		Args:    exactly("PATH"),
 	}
 	format := addFormat(cmd)

@@ -15,7 +15,7 @@ Every setting can come from a flag, else from the environment (LOCKSTEP_LISTEN f
 --listen), else from the YAML file (listen:), else from its default. It listens on
 loopback unless told otherwise: the API has no authentication of its own yet.`
 
-const serveExample = `  lockstep serve --source file:///srv/modules,https://proxy.golang.org
+const serveExample = `  lockstep serve --source file:///srv/modules,https://modules.example.com
   lockstep preview --address 127.0.0.1:7300 --module example.com/entities/crm@v1 --target "$LOCKSTEP_TARGET"
   curl -s 127.0.0.1:7301/v1/modules/example.com/entities/crm/versions`
 

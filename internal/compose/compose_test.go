@@ -35,7 +35,9 @@ func refer(t *schema.Table, column, to, ref string) *schema.Table {
 
 func TestComposeInAnyOrder(t *testing.T) {
 	a := func() *entity.Result { return part("x/a", table("users"), table("shared")) }
-	b := func() *entity.Result { return part("x/b", refer(table("orders", "user_id"), "user_id", "users", "id"), table("shared")) }
+	b := func() *entity.Result {
+		return part("x/b", refer(table("orders", "user_id"), "user_id", "users", "id"), table("shared"))
+	}
 	one, err := compose.Compose([]*entity.Result{a(), b()})
 	require.NoError(t, err)
 	two, err := compose.Compose([]*entity.Result{b(), a()})

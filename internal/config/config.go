@@ -45,9 +45,6 @@ type Limits struct {
 	Files         int
 }
 
-// defaultSource is where modules come from when nothing says otherwise.
-const defaultSource = "https://proxy.golang.org"
-
 // Default returns the configuration before anything is set.
 func Default() Config {
 	return Config{
@@ -97,12 +94,22 @@ func Load(s Sources) (Config, error) {
 		}
 	}
 	if cfg.Source == "" {
-		cfg.Source = s.Getenv("GOPROXY")
-	}
-	if cfg.Source == "" {
-		cfg.Source = defaultSource
+		cfg.Source = proxiesOf(s.Getenv("GOPROXY"))
 	}
 	return cfg, cfg.validate()
+}
+
+// proxiesOf takes the proxies out of a GOPROXY. Its usual end, "direct", means
+// version control systems, which lockstep does not run; there it would be an
+// error that nobody made.
+func proxiesOf(goproxy string) string {
+	for _, end := range []string{",direct", "|direct"} {
+		goproxy = strings.TrimSuffix(goproxy, end)
+	}
+	if goproxy == "direct" {
+		return ""
+	}
+	return goproxy
 }
 
 // Replaced returns the paths that are read from a working copy, sorted.

@@ -21,7 +21,7 @@ func TestDefaultsAreLoopback(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, config.Loopback(cfg.Listen))
 	assert.True(t, config.Loopback(cfg.HTTPListen))
-	assert.Equal(t, "https://proxy.golang.org", cfg.Source)
+	assert.Empty(t, cfg.Source, "nobody is asked unless told to")
 	assert.True(t, cfg.HTTP())
 }
 
@@ -49,6 +49,11 @@ func TestSourceFallsBackToGOPROXY(t *testing.T) {
 	cfg, err := config.Load(config.Sources{Getenv: env(map[string]string{"GOPROXY": "https://p"})})
 	require.NoError(t, err)
 	assert.Equal(t, "https://p", cfg.Source)
+	for goproxy, want := range map[string]string{"https://p,direct": "https://p", "https://p|direct": "https://p", "direct": "", "off": "off"} {
+		cfg, err = config.Load(config.Sources{Getenv: env(map[string]string{"GOPROXY": goproxy})})
+		require.NoError(t, err)
+		assert.Equal(t, want, cfg.Source, goproxy)
+	}
 	cfg, err = config.Load(config.Sources{Getenv: env(map[string]string{"GOPROXY": "https://p", "LOCKSTEP_SOURCE": "file:///x"})})
 	require.NoError(t, err)
 	assert.Equal(t, "file:///x", cfg.Source)

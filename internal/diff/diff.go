@@ -32,12 +32,11 @@ func Diff(base, target *schema.Schema) ([]Change, error) {
 	for _, t := range tables {
 		wanted[t.Name] = true
 		from := draft.Table(t.Name)
-		switch {
-		case from == nil:
+		if from == nil {
 			changes = append(changes, Change{Verb: Add, Kind: Table, Table: t.Name, To: &Part{Table: t}})
-		default:
-			changes = append(changes, tableChanges(from, t)...)
+			continue
 		}
+		changes = append(changes, tableChanges(from, t)...)
 	}
 	for _, t := range draft.Schema().Tables {
 		if !wanted[t.Name] {

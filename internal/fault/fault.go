@@ -56,7 +56,7 @@ func (k Kind) String() string {
 func ParseKind(name string) Kind {
 	for k, n := range kindNames {
 		if n == name {
-			return Kind(k) //nolint:gosec // k indexes a table of 16
+			return Kind(k)
 		}
 	}
 	return Bug

@@ -28,10 +28,10 @@ const columns = "revision, outcome, strategy, engine, engine_version, modules, b
 // never initialised. It must not be called in a transaction unless the table is
 // known to exist: on some engines a failed query spoils the transaction.
 func (s *Store) Head(ctx context.Context, q dialect.Querier) (*Revision, error) {
-	list, err := s.list(ctx, q, "SELECT "+columns+" FROM "+Table+
+	list, err := s.read(ctx, q, "SELECT "+columns+" FROM "+Table+
 		" WHERE outcome = 'applied' ORDER BY revision DESC LIMIT 1")
 	if err != nil {
-		return s.unlessMissing(ctx, q, err)
+		return nil, err
 	}
 	if len(list) == 0 {
 		return nil, nil //nolint:nilnil // no revision is a normal answer, as documented
@@ -39,18 +39,28 @@ func (s *Store) Head(ctx context.Context, q dialect.Querier) (*Revision, error) 
 	return list[0], nil
 }
 
-// unlessMissing turns the failure of a read into "no revision" when the reason
-// is that there is no history table.
-func (s *Store) unlessMissing(ctx context.Context, q dialect.Querier, cause error) (*Revision, error) {
-	switch fault.KindOf(cause) { //nolint:exhaustive // only these mean that nothing else can be asked
+// read lists revisions; none when there is no history table, which the failed
+// read cannot tell on every engine. Between the read and the question another
+// execution may have made the table, so a failure is tried once more.
+func (s *Store) read(ctx context.Context, q dialect.Querier, query string, args ...any) ([]*Revision, error) {
+	list, err := s.list(ctx, q, query, args...)
+	if err == nil {
+		return list, nil
+	}
+	switch fault.KindOf(err) { //nolint:exhaustive // only these mean that nothing else can be asked
 	case fault.Unavailable, fault.Canceled, fault.Deadline, fault.Unauthenticated, fault.Corrupt:
-		return nil, cause
+		return nil, err
 	default:
 	}
-	if exists, err := s.Exists(ctx, q); err != nil || exists {
-		return nil, cause
+	exists, existsErr := s.Exists(ctx, q)
+	switch {
+	case existsErr != nil:
+		return nil, err
+	case !exists:
+		return nil, nil
+	default:
+		return s.list(ctx, q, query, args...)
 	}
-	return nil, nil //nolint:nilnil // no revision is a normal answer, as documented
 }
 
 // Position is where the history ends, as read under the tenant's lock.
@@ -117,21 +127,14 @@ func (s *Store) List(ctx context.Context, q dialect.Querier, before int64, limit
 	if before > 0 {
 		where, args = " WHERE revision < "+s.d.Placeholder(1), []any{before}
 	}
-	list, err := s.list(ctx, q, fmt.Sprintf("SELECT %s FROM %s%s ORDER BY revision DESC LIMIT %d", columns, Table, where, limit), args...)
-	if err != nil {
-		_, err = s.unlessMissing(ctx, q, err)
-		return nil, err
-	}
-	return list, nil
+	return s.read(ctx, q, fmt.Sprintf("SELECT %s FROM %s%s ORDER BY revision DESC LIMIT %d", columns, Table, where, limit), args...)
 }
 
 // Get returns one revision.
 func (s *Store) Get(ctx context.Context, q dialect.Querier, number int64) (*Revision, error) {
-	list, err := s.list(ctx, q, "SELECT "+columns+" FROM "+Table+" WHERE revision = "+s.d.Placeholder(1), number)
+	list, err := s.read(ctx, q, "SELECT "+columns+" FROM "+Table+" WHERE revision = "+s.d.Placeholder(1), number)
 	if err != nil {
-		if _, err = s.unlessMissing(ctx, q, err); err != nil {
-			return nil, err
-		}
+		return nil, err
 	}
 	if len(list) == 0 {
 		return nil, notFound(number)

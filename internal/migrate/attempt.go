@@ -10,6 +10,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/history"
+	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
 // Outcomes of a single statement, as history records them.
@@ -29,7 +30,7 @@ func (e *execution) once(ctx context.Context) (*Result, error) {
 	tx, err := e.t.Begin(ctx, dialect.TxOptions{
 		LockWait: e.req.LockWait, LockTimeout: e.req.LockTimeout, StatementTimeout: e.req.StatementTimeout,
 		CreateNamespace: e.head == nil && e.t.d.Capabilities().Namespaces,
-		Rebuilds:        e.rebuilds(),
+		Rebuilds:        e.plan.Rebuilds(),
 	})
 	if err != nil {
 		return nil, err
@@ -38,6 +39,9 @@ func (e *execution) once(ctx context.Context) (*Result, error) {
 	if err != nil {
 		e.rollback(ctx, tx)
 		return nil, err
+	}
+	if err := e.intact(ctx, tx); err != nil {
+		return e.fail(ctx, tx, err)
 	}
 	if err := e.apply(ctx, tx); err != nil {
 		return e.fail(ctx, tx, err)
@@ -57,12 +61,42 @@ func (e *execution) once(ctx context.Context) (*Result, error) {
 	return e.result(OutcomeApplied, number, nil), nil
 }
 
-// rebuilds names the tables that the plan rebuilds by copying.
-func (e *execution) rebuilds() []string {
+// intact proves that the tables which the plan rebuilds by copying are what the
+// snapshot says: an index or a column that somebody added would be lost by the
+// copy without a word.
+func (e *execution) intact(ctx context.Context, tx dialect.Tx) error {
+	names := e.plan.Rebuilds()
+	if len(names) == 0 || e.plan.BaseSchema == nil {
+		return nil
+	}
+	found, err := e.t.d.Inspect(ctx, tx, names)
+	if err != nil {
+		return err
+	}
+	differences := e.differences(names, e.plan.BaseSchema, found)
+	if len(differences) == 0 {
+		return nil
+	}
+	return fault.New(fault.Drift, "TABLE_DRIFTED",
+		"a table that must be rebuilt is not what was last recorded, and the rebuild would lose the difference: %s", strings.Join(differences, "; ")).
+		Suggest("bring the table back to what the last revision recorded, or declare the difference in the entity, and preview again")
+}
+
+// differences compares tables with what they should be, one clause each.
+func (e *execution) differences(names []string, want, found *schema.Schema) []string {
 	var out []string
-	for i := range e.plan.Statements {
-		if st := &e.plan.Statements[i]; st.Rebuild && !slices.Contains(out, st.Table) {
-			out = append(out, st.Table)
+	for _, name := range names {
+		promised, have := want.Table(name), found.Table(name)
+		switch {
+		case promised == nil && have == nil:
+		case promised == nil:
+			out = append(out, "the table "+name+" is still there")
+		case have == nil:
+			out = append(out, "the table "+name+" is not there")
+		default:
+			for _, d := range e.t.d.Compare(promised, have) {
+				out = append(out, name+": "+d)
+			}
 		}
 	}
 	return out
@@ -149,25 +183,11 @@ func (e *execution) verify(ctx context.Context, tx dialect.Tx) error {
 	if err != nil {
 		return err
 	}
-	var differences []string
-	for _, name := range names {
-		promised, have := e.plan.ResultSchema.Table(name), found.Table(name)
-		switch {
-		case promised == nil && have == nil:
-		case promised == nil:
-			differences = append(differences, "the table "+name+" is still there")
-		case have == nil:
-			differences = append(differences, "the table "+name+" is not there")
-		default:
-			for _, d := range e.t.d.Compare(promised, have) {
-				differences = append(differences, name+": "+d)
-			}
-		}
-	}
+	differences := e.differences(names, e.plan.ResultSchema, found)
 	if len(differences) == 0 {
 		return nil
 	}
 	return fault.New(fault.Drift, "VERIFICATION_FAILED",
 		"after the statements had run, the database was not what the plan promised: %s", strings.Join(differences, "; ")).
-		Suggest("a table was changed outside lockstep; compare it with the last revision in lockstep history and bring it back, or adopt it")
+		Suggest("a table was changed outside lockstep: compare it with the last revision in lockstep history and bring it back, then preview again")
 }

@@ -97,6 +97,7 @@ func BenchmarkExecute100(b *testing.B) {
 }
 
 func execute100(b *testing.B, server enginetest.Server, kind string) {
+	b.Helper()
 	s := newService(b, manyTables(b, 50), nil)
 	var raw, whole time.Duration
 	for b.Loop() {

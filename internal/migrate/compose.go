@@ -133,12 +133,13 @@ func draws(sel *module.Selection, mod *module.Module) bool {
 
 func readKey(mod *module.Module, sel *module.Selection, opts entity.Options) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %q\n%q\n", mod.Path, mod.Version.Version, mod.Sum, opts.Entities)
+	put := func(format string, args ...any) { _, _ = fmt.Fprintf(h, format, args...) } // a hash never fails
+	put("%q %q %q\n%q\n", mod.Path, mod.Version.Version, mod.Sum, opts.Entities)
 	if opts.Manifest != nil {
-		fmt.Fprintf(h, "%+v %v\n", *opts.Manifest, opts.Manifest.ForeignKeys == nil || *opts.Manifest.ForeignKeys)
+		put("%+v %v\n", *opts.Manifest, opts.Manifest.ForeignKeys == nil || *opts.Manifest.ForeignKeys)
 	}
 	for _, v := range sel.Versions {
-		fmt.Fprintf(h, "%q %q\n", v.Path, v.Version)
+		put("%q %q\n", v.Path, v.Version)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

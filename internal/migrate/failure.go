@@ -15,7 +15,7 @@ func (e *execution) rollback(ctx context.Context, tx dialect.Tx) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
 	if err := tx.Rollback(ctx); err != nil {
-		e.s.cfg.Logger.Debug("rollback reported an error; the server rolls back when the connection ends",
+		e.s.cfg.Logger.DebugContext(ctx, "rollback reported an error; the server rolls back when the connection ends",
 			"target", e.req.Target, "reason", fault.ReasonOf(err))
 	}
 }
@@ -53,7 +53,7 @@ func (e *execution) recordFailure(ctx context.Context, f *fault.Error) int64 {
 	defer cancel()
 	number, err := e.insertFailure(ctx, f)
 	if err != nil {
-		e.s.cfg.Logger.Warn("a failed execution could not be recorded in the tenant's history",
+		e.s.cfg.Logger.WarnContext(ctx, "a failed execution could not be recorded in the tenant's history",
 			"target", e.req.Target, "reason", fault.ReasonOf(err))
 		return 0
 	}

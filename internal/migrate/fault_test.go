@@ -102,11 +102,10 @@ func upgradeUnderFault(t *testing.T, healthy, faulty *migrate.Service, l lab, be
 	req := migrate.ExecuteRequest{Request: request(t, url, "v1.1.0", strategy.Safe), Actor: "tester", LockWait: 10 * time.Second}
 	r, err := faulty.Execute(t.Context(), req, nil)
 	isNew := requireOneSide(t, url, before, after, plan)
-	switch {
-	case err == nil:
+	if err == nil {
 		require.True(t, isNew, "success was reported for a tenant that is still old\n%s", plan)
 		require.NotNil(t, r)
-	default:
+	} else {
 		require.NotNil(t, fault.As(err), "%v\n%s", err, plan)
 		if plan.Err != nil {
 			require.Equal(t, fault.Unavailable, fault.KindOf(err), "%v\n%s", err, plan)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lockstepdb/lockstep/internal/enginetest"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/history"
 	"github.com/lockstepdb/lockstep/internal/migrate"
@@ -210,4 +211,25 @@ func TestAnEditedSnapshotIsRefused(t *testing.T) {
 		assert.Equal(t, "SNAPSHOT_CHANGED", fault.ReasonOf(err))
 		assert.Equal(t, fault.Corrupt, fault.KindOf(err))
 	})
+}
+
+// An index that somebody added by hand would be lost without a word when SQLite
+// rebuilds its table.
+func TestARebuildDoesNotLoseWhatItDoesNotKnow(t *testing.T) {
+	s, url := newService(t, publish(t), nil), enginetest.SQLite(t)
+	mustExecute(t, s, url, "v1.0.0", strategy.Safe)
+	rows(t, url)
+	run(t, url, "CREATE INDEX by_hand ON customers (legacy)")
+
+	_, err := execute(t, s, url, "v1.1.0", strategy.Safe)
+	require.Error(t, err)
+	assert.Equal(t, "TABLE_DRIFTED", fault.ReasonOf(err))
+	assert.Contains(t, err.Error(), "by_hand")
+	assert.NotNil(t, inspect(t, url, "customers").Table("customers").Index("by_hand"))
+
+	run(t, url, "DROP INDEX by_hand", "CREATE TRIGGER watch AFTER DELETE ON customers BEGIN SELECT 1; END")
+	_, err = execute(t, s, url, "v1.1.0", strategy.Safe)
+	assert.Equal(t, "REBUILD_WOULD_LOSE_TRIGGERS", fault.ReasonOf(err), "found under the name that the table has before")
+	run(t, url, "DROP TRIGGER watch")
+	mustExecute(t, s, url, "v1.1.0", strategy.Safe)
 }

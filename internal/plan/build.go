@@ -43,13 +43,13 @@ func Build(ctx context.Context, d Planner, in Input) (*Plan, error) {
 	verdicts := strategy.Decide(in.Strategy, diff.Assess(changes))
 	p := &Plan{
 		Engine: d.Engine(), EngineVersion: in.EngineVersion, Strategy: in.Strategy,
-		Modules: slices.Clone(in.Modules), Target: in.Target.Fingerprint(), Verdicts: verdicts,
+		Modules: slices.Clone(in.Modules), Target: in.Target.Fingerprint(), Verdicts: verdicts, BaseSchema: in.Base,
 	}
 	if in.Base != nil {
 		p.Base = in.Base.Fingerprint()
 	}
 	b := builder{ctx: ctx, d: d, draft: schema.NewDraft(in.Base), plan: p}
-	for _, s := range order(d.Capabilities(), in.Base, verdicts) {
+	for _, s := range order(d.Capabilities(), verdicts) {
 		if err := b.step(s); err != nil {
 			return nil, err
 		}

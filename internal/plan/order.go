@@ -25,7 +25,7 @@ const (
 	alterTables
 	addIndexes // and checks
 	addForeignKeys
-	removeColumns // and alterations that may lose data
+	removeColumns
 	dropTables
 )
 
@@ -57,7 +57,7 @@ func (s step) destructive() bool {
 }
 
 // order arranges what the verdicts apply into steps.
-func order(caps dialect.Capabilities, base *schema.Schema, verdicts []strategy.Verdict) []step {
+func order(caps dialect.Capabilities, verdicts []strategy.Verdict) []step {
 	var o orderer
 	o.caps, o.created, o.touched = caps, map[string]*schema.Table{}, map[string]bool{}
 	o.dropped = map[string]*schema.Table{}
@@ -109,7 +109,7 @@ func (o *orderer) place(c diff.Change, destructive bool) {
 	if c.Kind == diff.PrimaryKey || c.Kind == diff.Index || c.Kind == diff.Column {
 		o.touched[c.Table] = true
 	}
-	o.put(c, destructive, o.phaseOf(c, destructive), 0)
+	o.put(c, destructive, o.phaseOf(c), 0)
 }
 
 func (o *orderer) placeTable(c diff.Change) {
@@ -125,14 +125,14 @@ func (o *orderer) placeTable(c diff.Change) {
 	}
 }
 
-func (o *orderer) phaseOf(c diff.Change, destructive bool) phase {
+func (o *orderer) phaseOf(c diff.Change) phase {
 	byCopy := o.caps.AltersByCopy
 	switch c.Kind {
 	case diff.Column:
 		switch {
 		case c.Verb == diff.Rename:
 			return renameColumns
-		case !byCopy && (destructive || c.Verb == diff.Drop):
+		case !byCopy && c.Verb == diff.Drop:
 			return removeColumns
 		}
 	case diff.Index:

@@ -7,7 +7,10 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/diff"
 	"github.com/lockstepdb/lockstep/internal/module"
 	"github.com/lockstepdb/lockstep/internal/schema"
 	"github.com/lockstepdb/lockstep/internal/strategy"
@@ -28,6 +31,9 @@ type Plan struct {
 	Statements []Statement
 	Digest     string // hash over all of the above that decides what runs
 
+	// BaseSchema is the snapshot that the plan starts from; nil when the tenant
+	// is being initialised.
+	BaseSchema *schema.Schema
 	// ResultSchema is the snapshot to record after this plan.
 	ResultSchema *schema.Schema
 }
@@ -45,6 +51,28 @@ type Statement struct {
 
 // Empty tells whether the plan would change nothing in the tenant's tables.
 func (p *Plan) Empty() bool { return len(p.Statements) == 0 }
+
+// Rebuilds returns the tables that the plan rebuilds by copying, by the names
+// they have before it runs.
+func (p *Plan) Rebuilds() []string {
+	before := map[string]string{}
+	for _, v := range p.Verdicts {
+		if v.Kind == diff.Table && v.Verb == diff.Rename && len(v.Now) > 0 {
+			before[v.Table] = v.OldName
+		}
+	}
+	var out []string
+	for i := range p.Statements {
+		name := p.Statements[i].Table
+		if old, renamed := before[name]; renamed {
+			name = old
+		}
+		if p.Statements[i].Rebuild && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
 
 // Destructive tells whether any statement may remove data.
 func (p *Plan) Destructive() bool {

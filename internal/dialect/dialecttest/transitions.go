@@ -73,6 +73,8 @@ func columnTransitions() []transition {
 		pair("add not null column without default", nil, one(notNull)),
 		pair("add column with expression", nil, []tableOption{col("c", moment(), notNull, defExpr("CURRENT_TIMESTAMP"))}),
 		pair("add several columns", nil, []tableOption{col("a", integer(64)), col("b", boolean(), def("true")), col("c", blob()), col("d", decimal(10, 2), def("1.5"))}),
+		pair("int to bool with another default", []tableOption{col("c", integer(64), def("5"))}, []tableOption{col("c", boolean(), def("true"))}),
+		pair("text to int with a check", one(), []tableOption{col("c", integer(64)), check("chk_c", "c > 0")}),
 		pair("not null", one(), one(notNull)),
 		pair("set default", num(), num(def("7"))),
 		pair("change default", num(def("7")), num(def("-8"))),
