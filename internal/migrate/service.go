@@ -94,7 +94,9 @@ func (s *Service) open(ctx context.Context, target dialect.Target) (*tenant, err
 	}
 	session, err := d.Open(ctx, target)
 	if err != nil {
-		return nil, err
+		f := *d.Classify(err)
+		f.Detail = target.String() + ": " + f.Detail
+		return nil, &f
 	}
 	return &tenant{Session: session, d: d, history: history.NewStore(d), target: target}, nil
 }

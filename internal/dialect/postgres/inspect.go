@@ -78,10 +78,10 @@ const columnsQuery = `
 SELECT c.relname::text, coalesce(td.description, ''), coalesce(a.attname::text, ''),
        coalesce(format_type(a.atttypid, a.atttypmod), ''), coalesce(a.attnotnull, false),
        coalesce(d.expr, ''), coalesce(cd.description, ''),
-       coalesce(a.attidentity <> '' OR d.expr LIKE 'nextval(%' AND EXISTS (
+       coalesce(a.attidentity <> '', false) OR CASE WHEN d.expr LIKE 'nextval(%' THEN EXISTS (
          SELECT FROM pg_depend p JOIN pg_class s ON s.oid = p.objid AND s.relkind = 'S'
          WHERE p.classid = 'pg_class'::regclass AND p.refclassid = 'pg_class'::regclass
-           AND p.refobjid = c.oid AND p.refobjsubid = a.attnum AND p.deptype IN ('a', 'i') OFFSET 0), false)
+           AND p.refobjid = c.oid AND p.refobjsubid = a.attnum AND p.deptype IN ('a', 'i') OFFSET 0) ELSE false END
 FROM ` + wantedTables + `
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN LATERAL (SELECT pg_get_expr(d.adbin, d.adrelid) AS expr FROM pg_attrdef d

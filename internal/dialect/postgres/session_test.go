@@ -58,6 +58,40 @@ func TestSessionSeesItsSchemaAlone(t *testing.T) {
 	}
 }
 
+// A tenant's own user works in its schema and may not make one.
+func TestASchemaThatExistsNeedsNoRightToMakeOne(t *testing.T) {
+	t.Parallel()
+	for _, server := range enginetest.Postgres(t) {
+		raw := enginetest.FreshDatabase(t, server)
+		admin := enginetest.Connect(t, raw)
+		u, err := url.Parse(raw)
+		require.NoError(t, err)
+		role := "role" + u.Path[1:]
+		for _, q := range []string{
+			"CREATE ROLE " + role + " LOGIN", "CREATE SCHEMA tenant AUTHORIZATION " + role,
+			"REVOKE CREATE ON DATABASE " + u.Path[1:] + " FROM PUBLIC",
+		} {
+			_, err := admin.ExecContext(t.Context(), q)
+			require.NoError(t, err, q)
+		}
+		t.Cleanup(func() {
+			for _, q := range []string{"DROP OWNED BY " + role, "DROP ROLE " + role} {
+				_, _ = admin.ExecContext(context.WithoutCancel(t.Context()), q)
+			}
+		})
+		u.User = url.User(role)
+		values := u.Query()
+		values.Set("schema", "tenant")
+		u.RawQuery = values.Encode()
+		s := open(t, u.String())
+		tx, err := s.Begin(t.Context(), dialect.TxOptions{CreateNamespace: true})
+		require.NoError(t, err)
+		_, err = tx.ExecContext(t.Context(), "CREATE TABLE a (id integer)")
+		require.NoError(t, err)
+		require.NoError(t, tx.Commit(t.Context()))
+	}
+}
+
 func TestConnectionFailures(t *testing.T) {
 	t.Parallel()
 	server := enginetest.Postgres(t)[0]

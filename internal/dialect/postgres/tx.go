@@ -42,16 +42,34 @@ func (s *session) Begin(ctx context.Context, opts dialect.TxOptions) (dialect.Tx
 		return nil, t.abandon(ctx, err)
 	}
 	if opts.CreateNamespace {
-		// Reading a relation that this transaction has not locked yet makes the
-		// server process take in what others committed while this one waited for
-		// the advisory lock, which does not: without it, it could believe that a
-		// schema is missing which has just been made.
-		create := "SELECT FROM pg_catalog.pg_namespace LIMIT 0; CREATE SCHEMA IF NOT EXISTS " + quote(s.schema)
-		if _, err := s.ExecContext(ctx, create); err != nil {
+		if err := t.createSchema(ctx); err != nil {
 			return nil, t.abandon(ctx, err)
 		}
 	}
 	return t, nil
+}
+
+// createSchema makes the tenant's schema unless it is there. It asks first:
+// CREATE SCHEMA IF NOT EXISTS wants the right to create one even when there is
+// nothing to create, and a tenant's own user often lacks it. Reading the
+// catalogue also makes the server process take in what others committed while
+// this one waited for the advisory lock, which does not.
+// https://www.postgresql.org/docs/current/sql-createschema.html
+func (t *tx) createSchema(ctx context.Context) error {
+	rows, err := t.s.conn.QueryContext(ctx, "SELECT FROM pg_namespace WHERE nspname = $1", t.s.schema)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() //nolint:errcheck // rows.Err tells
+	exists := rows.Next()
+	if err := rows.Err(); err != nil || exists {
+		return err
+	}
+	if err := rows.Close(); err != nil {
+		return err
+	}
+	_, err = t.s.conn.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+quote(t.s.schema))
+	return err
 }
 
 // abandon rolls back what Begin began and returns its error as a fault.
