@@ -103,7 +103,8 @@ func tableClauses(table, text string) []string {
 		for i, token := range item {
 			switch word := strings.ToUpper(token); word {
 			case "AUTOINCREMENT", "CHECK", "REFERENCES", "UNIQUE", "COLLATE", "GENERATED":
-				lines = append(lines, "clause | "+table+" | "+item[0]+" "+strings.Join(item[i:], " "))
+				line := "clause | " + table + " | " + item[0] + " " + strings.Join(item[i:], " ")
+				lines = append(lines, strings.TrimSuffix(line, " NOT NULL"))
 			}
 		}
 	}
@@ -129,6 +130,9 @@ func indexText(text string) string {
 	for i, part := range parts {
 		for len(part) > 2 && part[0] == "(" && closing(part, 0) == len(part)-1 {
 			part = part[1 : len(part)-1]
+		}
+		if part[len(part)-1] == "asc" {
+			part = part[:len(part)-1]
 		}
 		parts[i] = part
 	}

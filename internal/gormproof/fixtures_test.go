@@ -102,17 +102,17 @@ func (f fixture) prove(t *testing.T, e gormproof.Engine, finder entity.Finder) {
 	model := f.target(t, e, finder)
 	e.Build(t, ours, model)
 	require.Empty(t, lineDiff(e.Dump(t, theirs), e.Dump(t, ours)), "GORM's lines have a -, lockstep's a +")
-	f.adopted(t, e, theirs, ours, model)
+	nothingToDo(t, e, theirs, ours, model)
 }
 
-// adopted holds the tenant that GORM made against the model, through lockstep's
-// own eyes: nothing is to be done.
-func (f fixture) adopted(t *testing.T, e gormproof.Engine, theirs, ours string, model *lockschema.Schema) {
+// nothingToDo holds the tenant that GORM made against the model, through
+// lockstep's own eyes.
+func nothingToDo(t *testing.T, e gormproof.Engine, theirs, ours string, model *lockschema.Schema) {
 	t.Helper()
 	found := e.Inspect(t, theirs, model)
 	assert.Empty(t, gormproof.Differences(e.Inspect(t, ours, model), found), "inspections of the two databases")
 	for _, table := range model.Tables {
-		assert.Empty(t, e.Dialect.Compare(table, found.Table(table.Name)))
+		assert.Empty(t, e.Dialect.Compare(table, found.Table(table.Name)), table.Name)
 	}
 	assert.Empty(t, e.LikeWithLike(t, theirs, model), "like with like, in a scratch schema")
 }

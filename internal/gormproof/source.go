@@ -19,15 +19,15 @@ import (
 	"github.com/lockstepdb/lockstep/internal/module"
 )
 
-// self is this module's path.
-const self = "github.com/lockstepdb/lockstep/internal/gormproof"
+// Self is this module's path.
+const Self = "github.com/lockstepdb/lockstep/internal/gormproof"
 
 // Source is a directory of this module, as an entity module of its own with the
 // requirements of this one.
 func Source(t testing.TB, dir string) *module.Module {
 	t.Helper()
 	return &module.Module{
-		Version: module.Version{Path: path.Join(self, filepath.ToSlash(dir)), Version: "v1.0.0"},
+		Version: module.Version{Path: path.Join(Self, filepath.ToSlash(dir)), Version: "v1.0.0"},
 		FS:      os.DirFS(dir), File: ownGoMod(t),
 	}
 }
@@ -63,7 +63,7 @@ func NewFinder(t testing.TB) entity.Finder {
 	client, err := module.NewClient(module.Config{Sources: "file://" + filepath.ToSlash(moduleCache()) + "/cache/download", CacheDir: t.TempDir()})
 	require.NoError(t, err)
 	own := Source(t, ".")
-	own.Path = self
+	own.Path = Self
 	return finder{client: client, own: own}
 }
 
@@ -74,7 +74,7 @@ type finder struct {
 
 // Find implements entity.Finder.
 func (f finder) Find(ctx context.Context, from *module.Module, importPath string) (*module.Module, error) {
-	if importPath == self || strings.HasPrefix(importPath, self+"/") {
+	if importPath == Self || strings.HasPrefix(importPath, Self+"/") {
 		return f.own, nil
 	}
 	return f.client.Find(ctx, from, importPath)
