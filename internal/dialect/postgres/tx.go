@@ -60,7 +60,7 @@ func (t *tx) createSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = rows.Close() }() //nolint:errcheck // rows.Err tells
+	defer func() { _ = rows.Close() }()
 	exists := rows.Next()
 	if err := rows.Err(); err != nil || exists {
 		return err
