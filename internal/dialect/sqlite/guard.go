@@ -70,13 +70,7 @@ func (t *tx) checks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if total(now) > total(t.orphans) {
-		var worse []string
-		for _, table := range slices.Sorted(maps.Keys(now)) {
-			if now[table] > t.orphans[table] {
-				worse = append(worse, table)
-			}
-		}
+	if worse := moreOrphans(t.orphans, now); len(worse) > 0 {
 		return fault.New(fault.Refused, "DATA_ORPHAN", "rows of %s refer to rows that do not exist", strings.Join(worse, ", ")).
 			Suggest("remove the rows that refer to nothing, or bring what they refer to, and execute again")
 	}
@@ -101,8 +95,8 @@ func (t *tx) checks(ctx context.Context) error {
 // are no key: SQLite cannot even count then.
 const mismatch = 1
 
-// orphans counts, for each table with foreign keys, the rows that refer to
-// nothing: https://www.sqlite.org/pragma.html#pragma_foreign_key_check
+// orphans counts, for each table with foreign keys (0 included), the rows that
+// refer to nothing: https://www.sqlite.org/pragma.html#pragma_foreign_key_check
 func orphans(ctx context.Context, q dialect.Querier) (map[string]int, error) {
 	var tables []string
 	err := scanEach(ctx, q, `SELECT name FROM sqlite_master m WHERE type = 'table'
@@ -124,19 +118,39 @@ func orphans(ctx context.Context, q dialect.Querier) (map[string]int, error) {
 			out[table] = mismatch
 		case err != nil:
 			return nil, err
-		case n > 0:
+		default:
 			out[table] = n
 		}
 	}
 	return out, nil
 }
 
-func total(counts map[string]int) int {
-	sum := 0
-	for _, n := range counts {
-		sum += n
+// moreOrphans returns the tables that have more orphans than before, sorted. A
+// table that was renamed shows under a new name, so new names may have as many
+// as the names that are gone had together.
+func moreOrphans(before, now map[string]int) []string {
+	var worse, unknown []string
+	moved, found := 0, 0
+	for _, table := range slices.Sorted(maps.Keys(now)) {
+		had, known := before[table]
+		switch {
+		case known && now[table] > had:
+			worse = append(worse, table)
+		case !known && now[table] > 0:
+			unknown = append(unknown, table)
+			found += now[table]
+		}
 	}
-	return sum
+	for table, n := range before {
+		if _, stays := now[table]; !stays {
+			moved += n
+		}
+	}
+	if found > moved {
+		worse = append(worse, unknown...)
+		slices.Sort(worse)
+	}
+	return worse
 }
 
 // brokenViews returns the views that SQLite cannot prepare.
