@@ -15,6 +15,8 @@ type Comparison struct {
 	Type func(physical string) string
 	// Method is the access method that an empty one stands for.
 	Method string
+	// Lengths: indexes may be over the beginning of a column.
+	Lengths bool
 }
 
 // Compare returns a clause per difference.
@@ -95,7 +97,7 @@ func (c Comparison) index(p, f *schema.Index, say sayFunc) {
 	if (p.Where != "") != (f.Where != "") {
 		say("index %s %s", p.Name, either(f.Where != "", "is partial", "is not partial"))
 	}
-	if want, got := parts(p.Parts), parts(f.Parts); want != got {
+	if want, got := c.parts(p.Parts), c.parts(f.Parts); want != got {
 		say("index %s is over %s instead of %s", p.Name, got, want)
 	}
 }
@@ -125,12 +127,15 @@ func action(a schema.Action) string {
 }
 
 // parts renders index parts; an expression counts as one, whatever its text.
-func parts(in []schema.IndexPart) string {
+func (c Comparison) parts(in []schema.IndexPart) string {
 	names := make([]string, len(in))
 	for i, p := range in {
 		names[i] = p.Column
 		if p.Column == "" {
 			names[i] = "an expression"
+		}
+		if c.Lengths && p.Length > 0 {
+			names[i] += fmt.Sprintf("(%d)", p.Length)
 		}
 		if p.Desc {
 			names[i] += " desc"

@@ -42,7 +42,18 @@ type Lowering struct {
 	// Table, when set, normalises a whole table, which is a copy, after its
 	// columns have been lowered. It returns what is wrong, or "".
 	Table func(t *schema.Table) string
+	// Characters: the engine counts identifiers in characters, not bytes.
+	Characters bool
+	// IndexNamesPerTable: an index shares its name with others of its table only.
+	IndexNamesPerTable bool
+	// Schema, when set, normalises the whole schema, which is a copy, after its
+	// tables have been lowered, and reports what is wrong.
+	Schema func(s *schema.Schema, report Report)
 }
+
+// Report records one problem: of which object, declared where, how to mend it,
+// and what it is.
+type Report = func(subject string, at schema.Origin, suggestion, format string, args ...any)
 
 // Lower returns a lowered copy of s, or one fault with every violation.
 func (l Lowering) Lower(s *schema.Schema) (*schema.Schema, error) {
@@ -53,7 +64,13 @@ func (l Lowering) Lower(s *schema.Schema) (*schema.Schema, error) {
 		r.table(t)
 	}
 	for _, t := range out.Tables {
+		if l.IndexNamesPerTable {
+			r.indexes = map[string]string{}
+		}
 		r.indexNames(t)
+	}
+	if l.Schema != nil {
+		l.Schema(out, r.report)
 	}
 	if len(r.found) > 0 {
 		e := fault.New(fault.Invalid, "SCHEMA_NOT_LOWERABLE", "%s cannot take this schema: %d problem(s)", l.Engine, len(r.found))
@@ -164,7 +181,7 @@ func (r *lowerRun) table(t *schema.Table) {
 func (r *lowerRun) constraints(t *schema.Table) {
 	taken := map[string]bool{}
 	use := func(what string, name *string) {
-		*name = CutName(*name, r.MaxGenerated)
+		*name = r.cut(*name)
 		if taken[r.fold(*name)] {
 			r.report(t.Name, t.Origin, "rename one of them", "table %q has two constraints named %q (one a %s)", t.Name, *name, what)
 		}
@@ -177,7 +194,7 @@ func (r *lowerRun) constraints(t *schema.Table) {
 		use("check", &c.Name)
 	}
 	for _, x := range t.Indexes {
-		x.Name = CutName(x.Name, r.MaxGenerated)
+		x.Name = r.cut(x.Name)
 		if x.Constraint {
 			x.Unique = true
 			use("unique constraint", &x.Name)
@@ -186,17 +203,33 @@ func (r *lowerRun) constraints(t *schema.Table) {
 }
 
 // indexNames runs after all tables are known: indexes share one space of names
-// with each other and with the tables, on every engine that this serves.
+// with each other and with the tables, on most engines.
 func (r *lowerRun) indexNames(t *schema.Table) {
 	for _, x := range t.Indexes {
 		key := r.fold(x.Name)
 		if other, taken := r.indexes[key]; taken {
 			r.report(t.Name, t.Origin, "give one of them another name", "index %q of table %q is also the name of %s", x.Name, t.Name, other)
-		} else if other, taken := r.tables[key]; taken {
+		} else if other, taken := r.tables[key]; taken && !r.IndexNamesPerTable {
 			r.report(t.Name, t.Origin, "give the index another name", "index %q of table %q is also the name of table %q", x.Name, t.Name, other)
 		}
 		r.indexes[key] = fmt.Sprintf("an index of table %q", t.Name)
 	}
+}
+
+// length of a name as the engine counts it.
+func (r *lowerRun) length(name string) int {
+	if r.Characters {
+		return utf8.RuneCountInString(name)
+	}
+	return len(name)
+}
+
+// cut shortens a generated name where the engine needs it.
+func (r *lowerRun) cut(name string) string {
+	if r.length(name) <= r.MaxGenerated {
+		return name
+	}
+	return CutName(name, r.MaxGenerated)
 }
 
 // name checks one table or column name.
@@ -206,8 +239,12 @@ func (r *lowerRun) name(what, name, subject string, at schema.Origin) {
 		r.report(subject, at, "", "a %s has no name", what)
 	case strings.ContainsRune(name, 0) || !utf8.ValidString(name):
 		r.report(subject, at, "use valid UTF-8 without NUL", "the %s name %q cannot be stored", what, name)
-	case r.MaxIdentifier > 0 && len(name) > r.MaxIdentifier:
-		r.report(subject, at, "choose a shorter name", "the %s name %q has %d bytes, and %s allows %d", what, name, len(name), r.Engine, r.MaxIdentifier)
+	case r.MaxIdentifier > 0 && r.length(name) > r.MaxIdentifier:
+		unit := "bytes"
+		if r.Characters {
+			unit = "characters"
+		}
+		r.report(subject, at, "choose a shorter name", "the %s name %q has %d %s, and %s allows %d", what, name, r.length(name), unit, r.Engine, r.MaxIdentifier)
 	default:
 		if why := r.Refuse(name); why != "" {
 			r.report(subject, at, "choose another name", "%s", why)

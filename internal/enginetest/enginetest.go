@@ -71,6 +71,18 @@ func Servers(t testing.TB, engine string) []Server {
 	return servers
 }
 
+// MySQL returns the MySQL servers of this run.
+func MySQL(t testing.TB) []Server {
+	t.Helper()
+	return Servers(t, "mysql")
+}
+
+// MariaDB returns the MariaDB servers of this run.
+func MariaDB(t testing.TB) []Server {
+	t.Helper()
+	return Servers(t, "mariadb")
+}
+
 // SQLite returns the target URL of a database file that does not exist yet, in
 // a directory of the test's own.
 func SQLite(t testing.TB) string {
@@ -128,7 +140,7 @@ func version(t testing.TB, s Server) string {
 	if v, ok := versions.Load(s.DSN); ok {
 		return v.(string) //nolint:forcetypeassert // only strings are stored
 	}
-	question := map[string]string{"postgres": "SHOW server_version"}[s.Engine]
+	question := map[string]string{"postgres": "SHOW server_version", "mysql": "SELECT VERSION()", "mariadb": "SELECT VERSION()"}[s.Engine]
 	if question == "" {
 		return s.Name
 	}

@@ -6,9 +6,11 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib" // registers pgx
 )
 
@@ -16,6 +18,11 @@ import (
 // URL. It is dropped when the test ends, with whatever is still connected.
 func FreshDatabase(t testing.TB, s Server) string {
 	t.Helper()
+	if s.Engine != "postgres" {
+		name, target := UnusedDatabase(t, s)
+		run(t, connect(t, s), "CREATE DATABASE "+name)
+		return target
+	}
 	name := uniqueName()
 	admin := connect(t, s)
 	run(t, admin, "CREATE DATABASE "+name+" TEMPLATE template0")
@@ -23,6 +30,19 @@ func FreshDatabase(t testing.TB, s Server) string {
 	u := parse(t, s.DSN)
 	u.Path = "/" + name
 	return u.String()
+}
+
+// UnusedDatabase returns the name and the target URL of a database that does not
+// exist yet, on a MySQL or MariaDB server. If the test creates it, it is dropped
+// when the test ends.
+func UnusedDatabase(t testing.TB, s Server) (name, target string) {
+	t.Helper()
+	name = uniqueName()
+	admin := connect(t, s)
+	t.Cleanup(func() { run(t, admin, "DROP DATABASE IF EXISTS "+name) })
+	u := parse(t, s.DSN)
+	u.Scheme, u.Path = s.Engine, "/"+name
+	return name, u.String()
 }
 
 // FreshSchema creates an empty schema in the server's maintenance database and
@@ -67,6 +87,8 @@ func Connect(t testing.TB, target string) *sql.DB {
 		}
 		u.RawQuery = q.Encode()
 		dsn = u.String()
+	case "mysql", "mariadb":
+		driver, dsn = "mysql", mysqlDSN(u)
 	default:
 		t.Fatalf("enginetest cannot connect to %s", u.Scheme)
 	}
@@ -76,6 +98,16 @@ func Connect(t testing.TB, target string) *sql.DB {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	return db
+}
+
+// mysqlDSN is a target as the MySQL driver writes it. The SQL mode makes it speak
+// standard SQL, in which the suites are written.
+func mysqlDSN(u *url.URL) string {
+	cfg := mysql.NewConfig()
+	cfg.User, cfg.Net, cfg.Addr, cfg.DBName = u.User.Username(), "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
+	cfg.Passwd, _ = u.User.Password()
+	cfg.Params = map[string]string{"sql_mode": "'ANSI,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES'"}
+	return cfg.FormatDSN()
 }
 
 // connect opens a server's maintenance database. Cleanups run last in, first

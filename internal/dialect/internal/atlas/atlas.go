@@ -29,6 +29,14 @@ type Spelling struct {
 	// Default returns the text behind DEFAULT; it is called only for columns
 	// that have a default.
 	Default func(c *schema.Column) string
+	// The others are MySQL's, whose comments and further properties are part of a
+	// definition; they may be nil.
+	// Comment quotes a comment.
+	Comment func(text string) string
+	// Generated returns the expression of a generated column and how it is kept.
+	Generated func(c *schema.Column) (expr, kind string)
+	// OnUpdate returns the text behind ON UPDATE.
+	OnUpdate func(c *schema.Column) string
 }
 
 // Planner renders the SQL of one engine.
@@ -57,7 +65,7 @@ func SQLite(s Spelling) *Planner {
 }
 
 // CreateTable renders a table with its keys, constraints and indexes; comments
-// are the dialect's own affair.
+// are the dialect's own affair, but for MySQL.
 func (p *Planner) CreateTable(ctx context.Context, t *schema.Table) ([]string, error) {
 	b := p.newBuilder(t)
 	for _, f := range t.ForeignKeys {
@@ -69,13 +77,17 @@ func (p *Planner) CreateTable(ctx context.Context, t *schema.Table) ([]string, e
 	for _, c := range t.Checks {
 		b.table.Attrs = append(b.table.Attrs, b.check(c))
 	}
+	if t.Comment != "" && p.spell.Comment != nil {
+		b.table.Attrs = append(b.table.Attrs, &as.Comment{Text: p.spell.Comment(t.Comment)})
+	}
 	return p.plan(ctx, &as.AddTable{T: b.table})
 }
 
 // DropTable renders the removal of a table.
 func (p *Planner) DropTable(ctx context.Context, name string) ([]string, error) {
-	// Atlas also renders the reverse, for which the bare name suffices.
+	// Atlas also renders the reverse, for which any column will do.
 	b := p.newBuilder(&schema.Table{Name: name})
+	b.table.AddColumns(as.NewColumn("x").SetType(&as.StringType{T: "text"}))
 	return p.plan(ctx, &as.DropTable{T: b.table})
 }
 

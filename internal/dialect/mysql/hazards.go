@@ -1,0 +1,175 @@
+package mysql
+
+import (
+	"strings"
+
+	"github.com/lockstepdb/lockstep/internal/dialect"
+)
+
+// The hazards say what the server's best algorithm for a change means:
+//
+//	INSTANT, or INPLACE in the dictionary only   momentary
+//	INPLACE with a rebuild                       rebuilt: work, but writers go on
+//	COPY                                         copied: writers wait
+//
+// https://dev.mysql.com/doc/refman/8.4/en/innodb-online-ddl-operations.html
+// https://mariadb.com/kb/en/innodb-online-ddl-overview/
+
+func momentary(table string) dialect.Hazard {
+	return dialect.Hazard{Kind: dialect.HazardLock, Detail: "readers and writers of " + table + " wait for a moment, after transactions that use it have ended"}
+}
+
+func rebuilt(table string) dialect.Hazard {
+	return dialect.Hazard{Kind: dialect.HazardRewrite, Detail: table + " is rebuilt (INPLACE) while it is used"}
+}
+
+func copied(table string) []dialect.Hazard {
+	return []dialect.Hazard{
+		{Kind: dialect.HazardRewrite, Detail: table + " is copied row by row (COPY)"},
+		{Kind: dialect.HazardLock, Detail: "writers of " + table + " wait until it is copied"},
+	}
+}
+
+// dropColumnHazards: INSTANT from MySQL 8.0.29 and MariaDB 10.4.
+func (d *Dialect) dropColumnHazards(table string) []dialect.Hazard {
+	if d.server.since(version(8, 0, 29), version(10, 4, 0)) {
+		return []dialect.Hazard{momentary(table)}
+	}
+	return []dialect.Hazard{momentary(table), rebuilt(table)}
+}
+
+// nullableHazards: MariaDB lifts NOT NULL at once, MySQL by a rebuild.
+func (d *Dialect) nullableHazards(table string) []dialect.Hazard {
+	if d.server.maria() {
+		return nil
+	}
+	return []dialect.Hazard{rebuilt(table)}
+}
+
+// retypeHazards says what a change of type can do to present values, and how the
+// table is altered. The session's strict mode makes most losses fail; digits
+// behind the point are rounded all the same.
+func (d *Dialect) retypeHazards(table, column, from, to string) []dialect.Hazard {
+	f, t := parseType(from), parseType(to)
+	var out []dialect.Hazard
+	if !d.inPlace(f, t) {
+		out = append(out, copied(table)...)
+	}
+	if rounds(f, t) {
+		out = append(out, dialect.Hazard{Kind: dialect.HazardDataLoss, Detail: "values of " + column + " are rounded to " + to})
+	}
+	if !holds(f, t) {
+		out = append(out, dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when a value of " + column + " does not fit " + to})
+	}
+	return out
+}
+
+// inPlace tells whether only the dictionary changes: a varchar that grows while
+// its length still takes one byte, or already took two; values appended to an
+// enumeration.
+func (d *Dialect) inPlace(f, t typeText) bool {
+	if f.base != t.base || f.charset != t.charset || f.collation != t.collation {
+		return false
+	}
+	switch f.base {
+	case "varchar":
+		a, b := f.number()*charBytes(f), t.number()*charBytes(t)
+		return b >= a && (d.server.maria() || (a > 255) == (b > 255))
+	case "varbinary":
+		return t.number() >= f.number() && (d.server.maria() || (f.number() > 255) == (t.number() > 255))
+	case "enum", "set":
+		return strings.HasPrefix(t.args+",", f.args+",")
+	}
+	return false
+}
+
+// class groups types between which values keep their meaning.
+func class(t typeText) string {
+	switch {
+	case isInteger(t.base), t.base == "decimal", t.base == "float", t.base == "double", t.base == "bit":
+		return "number"
+	case isText(t.base), t.base == "char", t.base == "varchar":
+		return "text"
+	case isBlob(t.base), t.base == "binary", t.base == "varbinary":
+		return "bytes"
+	case t.base == "date", t.base == "datetime", t.base == "timestamp":
+		return "date"
+	}
+	return t.base
+}
+
+// rounds tells whether values lose digits in silence.
+func rounds(f, t typeText) bool {
+	_, fs := digits(f)
+	_, ts := digits(t)
+	switch {
+	case class(f) == "date" && class(t) == "date":
+		return f.base != "date" && (t.base == "date" || t.number() < f.number())
+	case f.base == "time" && t.base == "time":
+		return t.number() < f.number()
+	case class(f) != "number" || class(t) != "number":
+		return false
+	case t.base == "float" && f.base != "float":
+		return f.base != "tinyint" && f.base != "smallint"
+	case t.base == "double":
+		return f.base == "decimal" || f.base == "bigint"
+	}
+	return ts < fs
+}
+
+// digits before and behind the point that a number type holds; many for those
+// with an exponent.
+func digits(t typeText) (whole, fraction int) {
+	const many = 400
+	switch t.base {
+	case "tinyint":
+		return 3, 0
+	case "smallint":
+		return 5, 0
+	case "mediumint":
+		return 8, 0
+	case "int":
+		return 10, 0
+	case "bigint":
+		return 20, 0
+	case "decimal":
+		p, s := decimalSize(t)
+		return p - s, s
+	}
+	return many, many
+}
+
+// holds tells whether every value of the one type has its place in the other.
+func holds(f, t typeText) bool {
+	if class(f) != class(t) {
+		return class(t) == "text" && class(f) != "bytes" && capacity(t) >= 1<<16
+	}
+	switch class(f) {
+	case "number":
+		fw, _ := digits(f)
+		tw, _ := digits(t)
+		return tw >= fw && !(t.unsigned && !f.unsigned) && !(f.unsigned && !t.unsigned && isInteger(t.base) && tw == fw)
+	case "text", "bytes":
+		return capacity(t) >= capacity(f)
+	case "enum", "set":
+		return strings.HasPrefix(t.args+",", f.args+",")
+	case "date":
+		return t.base != "timestamp" || f.base == "timestamp"
+	}
+	return f.String() == t.String()
+}
+
+// capacity is the length of the longest value, in characters or bytes.
+func capacity(t typeText) int {
+	switch t.base {
+	case "tinytext", "tinyblob":
+		return 1<<8 - 1
+	case "text", "blob":
+		return 1<<16 - 1
+	case "mediumtext", "mediumblob":
+		return 1<<24 - 1
+	case "longtext", "longblob":
+		return 1<<32 - 1
+	}
+	return t.number()
+}

@@ -1,0 +1,243 @@
+package mysql
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/dialect/internal/atlas"
+	"github.com/lockstepdb/lockstep/internal/diff"
+	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/schema"
+)
+
+// Render implements dialect.Renderer. All changes of a step become one ALTER
+// TABLE, since that is atomic and rebuilds the table once, whatever it holds:
+// https://dev.mysql.com/doc/refman/8.4/en/atomic-ddl.html
+// Only a table's new name, and foreign keys that replace others of their name,
+// stand apart.
+func (d *Dialect) Render(ctx context.Context, step dialect.Step) ([]dialect.Statement, error) {
+	r := &render{d: d, ctx: ctx, before: step.Before, after: step.After, changes: step.Changes}
+	for _, c := range step.Changes {
+		switch {
+		case c.Kind == diff.Table && c.Verb == diff.Add && r.after == nil:
+			r.after = c.To.Table
+		case c.Kind == diff.Column && c.Verb == diff.Rename:
+			r.renamed = append(r.renamed, c)
+		}
+	}
+	if r.after == nil {
+		r.after = r.before
+	}
+	if r.after == nil {
+		return nil, fault.New(fault.Bug, "STEP_WITHOUT_TABLE", "a step names no table")
+	}
+	r.name = r.after.Name
+	if slices.ContainsFunc(step.Changes, func(c diff.Change) bool { return c.Kind == diff.Table && c.Verb == diff.Add }) {
+		return r.createTable()
+	}
+	for _, c := range step.Changes {
+		if c.Kind == diff.Table && c.Verb == diff.Drop {
+			return r.dropTable(c.Table)
+		}
+	}
+	if err := r.renameTable(); err != nil {
+		return nil, err
+	}
+	if err := r.alterations(); err != nil {
+		return nil, err
+	}
+	return r.out, nil
+}
+
+// render is the state of one Render call.
+type render struct {
+	d             *Dialect
+	ctx           context.Context // lives as long as the call
+	before, after *schema.Table
+	changes       []diff.Change
+	name          string        // the table's name once it has been renamed
+	renamed       []diff.Change // columns renamed in this step
+
+	out    []dialect.Statement
+	guards []guard
+	group  group // what becomes the one ALTER TABLE
+	late   group // what has to wait until it is done
+	added  map[string]bool
+	done   map[string]bool // columns whose definition is written already
+}
+
+// group collects actions for one statement.
+type group struct {
+	actions   []atlas.Action
+	summaries []string
+	hazards   []dialect.Hazard
+}
+
+func (g *group) add(summary string, hazards []dialect.Hazard, actions ...atlas.Action) {
+	g.actions = append(g.actions, actions...)
+	if summary != "" {
+		g.summaries = append(g.summaries, summary)
+	}
+	g.hazards = append(g.hazards, hazards...)
+}
+
+// alterations collects the step's changes and renders them.
+func (r *render) alterations() error {
+	r.added, r.done = map[string]bool{}, map[string]bool{}
+	for _, phase := range []func(diff.Change) error{
+		r.dropConstraint, r.dropIndex, r.key, r.column, r.renameIndex, r.addIndex, r.addConstraint, r.comment,
+	} {
+		for _, c := range r.changes {
+			if err := phase(c); err != nil {
+				return err
+			}
+		}
+	}
+	if r.before != nil {
+		r.numbering()
+		r.group.actions = append(r.group.actions, r.d.supportActions(r.renamedBefore(), r.after, r.added)...)
+	}
+	for _, g := range r.guards {
+		r.emit(g.sql(r.name), g.summary(r.name), dialect.Hazard{Kind: dialect.HazardMayFail, Detail: g.hazard(r.name)})
+	}
+	for _, g := range []group{r.group, r.late} {
+		if err := r.flush(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *render) flush(g group) error {
+	if len(g.actions) == 0 {
+		return nil
+	}
+	stmts, err := r.d.planner.Alter(r.ctx, r.after, g.actions...)
+	if err != nil {
+		return err
+	}
+	for _, s := range stmts {
+		r.emit(s, strings.Join(g.summaries, "; "), dedupe(g.hazards)...)
+	}
+	return nil
+}
+
+// renamedBefore is the table before the step under the new names of its columns,
+// which is what its indexes are over by the time they are altered.
+func (r *render) renamedBefore() *schema.Table {
+	if len(r.renamed) == 0 {
+		return r.before
+	}
+	draft := schema.NewDraft(&schema.Schema{Tables: []*schema.Table{r.before}})
+	for _, c := range r.renamed {
+		c.Table = r.before.Name
+		if err := c.Apply(draft); err != nil {
+			return r.before
+		}
+	}
+	return draft.Table(r.before.Name)
+}
+
+// emit appends one finished statement.
+func (r *render) emit(sql, summary string, hazards ...dialect.Hazard) {
+	r.out = append(r.out, dialect.Statement{SQL: sql, Summary: summary, Hazards: hazards})
+}
+
+func dedupe(in []dialect.Hazard) []dialect.Hazard {
+	seen := map[dialect.Hazard]bool{}
+	var out []dialect.Hazard
+	for _, h := range in {
+		if !seen[h] {
+			seen[h] = true
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// createTable renders the whole table at once: keys, indexes, constraints and
+// comments are part of its definition.
+func (r *render) createTable() ([]dialect.Statement, error) {
+	stmts, err := r.d.planner.CreateTable(r.ctx, r.after)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range stmts {
+		r.emit(s, "create table "+r.name)
+	}
+	return r.out, nil
+}
+
+func (r *render) dropTable(name string) ([]dialect.Statement, error) {
+	stmts, err := r.d.planner.DropTable(r.ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range stmts {
+		r.emit(s, "drop table "+name,
+			dialect.Hazard{Kind: dialect.HazardDataLoss, Detail: "all rows of " + name + " are removed"}, momentary(name))
+	}
+	return r.out, nil
+}
+
+// renameTable keeps foreign keys and indexes as they are; MySQL and MariaDB
+// change the foreign keys of other tables along with it.
+func (r *render) renameTable() error {
+	for _, c := range r.changes {
+		if c.Kind != diff.Table || c.Verb != diff.Rename {
+			continue
+		}
+		stmts, err := r.d.planner.RenameTable(r.ctx, c.OldName, c.Table)
+		if err != nil {
+			return err
+		}
+		for _, s := range stmts {
+			r.emit(s, fmt.Sprintf("rename table %s to %s", c.OldName, c.Table), momentary(c.OldName))
+		}
+	}
+	return nil
+}
+
+// comment renders a changed comment of the table.
+func (r *render) comment(c diff.Change) error {
+	if c.Kind == diff.Table && c.Verb == diff.Alter && c.Aspect == diff.AspectComment {
+		r.group.add("comment on table "+r.name, []dialect.Hazard{momentary(r.name)}, atlas.TableComment(r.after.Comment))
+	}
+	return nil
+}
+
+// guard is a question that is asked before anything changes: the engine would
+// fill a new NOT NULL column with zeros and empty strings, and MariaDB tells a
+// NULL that is in the way by the same number as a value that does not fit.
+type guard struct {
+	column string // holds no NULL; "": the table has no rows
+	adds   string // the column to be added
+}
+
+// sql fails with error 1242, a subquery of more than one row, which nothing else
+// in a plan raises.
+func (g guard) sql(table string) string {
+	where := ""
+	if g.column != "" {
+		where = " WHERE " + quote(g.column) + " IS NULL"
+	}
+	return "SET @lockstep_check = (SELECT n FROM (SELECT 1 AS n UNION ALL SELECT 2) AS two WHERE EXISTS (SELECT 1 FROM " +
+		quote(table) + where + "))"
+}
+
+func (g guard) summary(table string) string {
+	if g.column != "" {
+		return fmt.Sprintf("check that %s of %s holds no NULL", g.column, table)
+	}
+	return fmt.Sprintf("check that %s has no rows, which would have no value for %s", table, g.adds)
+}
+
+func (g guard) hazard(table string) string {
+	if g.column != "" {
+		return "fails when " + g.column + " holds NULL"
+	}
+	return "fails when " + table + " has rows: " + g.adds + " is NOT NULL without a default"
+}
