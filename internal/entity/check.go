@@ -16,19 +16,20 @@ import (
 // when a column needs them: a pass notes what it misses, the world asks the
 // finder for it, and the next pass starts afresh.
 type pass struct {
-	w        *world
-	opts     settings
-	pkgs     map[string]*pkg
-	missing  map[string]*lsmodule.Module // import path -> the module that needs it
-	models   map[string]*model
-	order    []*model
-	requires map[string]bool
-	namers   map[string]namer
-	problems problems
-	quiet    int          // > 0 while a struct of another module is read
-	stack    []types.Type // the embedded structs being read, from the outside in
-	embeds   int          // embedded structs read so far
-	evals    int          // methods evaluated so far
+	w         *world
+	opts      settings
+	pkgs      map[string]*pkg
+	missing   map[string]*lsmodule.Module // import path -> the module that needs it
+	models    map[string]*model
+	order     []*model
+	requires  map[string]bool
+	manifests map[string]*Manifest // of other modules, by path
+	problems  problems
+	judged    []judged     // the exported structs that were looked at
+	quiet     int          // > 0 while a struct of another module is read
+	stack     []types.Type // the embedded structs being read, from the outside in
+	embeds    int          // embedded structs read so far
+	evals     int          // methods evaluated so far
 }
 
 // pkg is one type-checked package.
@@ -44,11 +45,11 @@ type pkg struct {
 func newPass(w *world, opts settings) *pass {
 	return &pass{
 		w: w, opts: opts,
-		pkgs:     map[string]*pkg{},
-		missing:  map[string]*lsmodule.Module{},
-		models:   map[string]*model{},
-		requires: map[string]bool{},
-		namers:   map[string]namer{},
+		pkgs:      map[string]*pkg{},
+		missing:   map[string]*lsmodule.Module{},
+		models:    map[string]*model{},
+		requires:  map[string]bool{},
+		manifests: map[string]*Manifest{},
 	}
 }
 

@@ -15,10 +15,12 @@ import (
 //	//lockstep:ignore             the struct is none
 //	//lockstep:table name         its table's name, when TableName cannot be read
 //	//lockstep:renamed_from a[,b] the table's earlier names
+//	//lockstep:extends pkg.Type   its columns join the table of that struct
 type directives struct {
 	entity      bool
 	ignore      bool
 	table       string
+	extends     string
 	renamedFrom []string
 }
 
@@ -50,6 +52,8 @@ func parseDirectives(doc []*ast.Comment) (directives, []directiveError) {
 			d.ignore = true
 		case word == "table" && arg != "" && !strings.ContainsAny(arg, " \t"):
 			d.table = arg
+		case word == "extends" && arg != "" && !strings.ContainsAny(arg, " \t"):
+			d.extends = arg
 		case word == "renamed_from" && arg != "":
 			d.renamedFrom = append(d.renamedFrom, commaList(arg)...)
 		default:
@@ -61,7 +65,7 @@ func parseDirectives(doc []*ast.Comment) (directives, []directiveError) {
 
 // Hints that several errors share.
 const (
-	hintDirectives = "the directives are //lockstep:entity, //lockstep:ignore, //lockstep:table NAME and //lockstep:renamed_from NAME[,NAME]"
+	hintDirectives = "the directives are //lockstep:entity, //lockstep:ignore, //lockstep:table NAME, //lockstep:renamed_from NAME[,NAME] and //lockstep:extends PACKAGE.TYPE"
 	hintLockTag    = `the settings are renamed_from:NAME[,NAME], type=TYPE, type.ENGINE=TYPE and ignore, separated by ";"`
 )
 
@@ -97,9 +101,7 @@ func parseFieldTag(tag reflect.StructTag) (fieldTag, []string) {
 			errs = append(errs, err)
 		}
 	}
-	if my, ok := t.engines["mysql"]; ok && t.engines["mariadb"] == "" {
-		t.engines["mariadb"] = my
-	}
+	withMariaDB(t.engines)
 	return t, errs
 }
 

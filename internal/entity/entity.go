@@ -44,4 +44,13 @@ type Result struct {
 	Module   module.Version
 	Schema   *schema.Schema // neutral: no physical types
 	Requires []string       // paths of the modules whose entities this one refers to
+	// Extensions hold what the module adds to tables of other structs: columns,
+	// with the indexes, foreign keys and checks that go with them.
+	Extensions []*Extension
+	// LeaveAlone names tables and views that are not lockstep's.
+	LeaveAlone []string
+	// Warnings are for a person: structs that look like entities and were left out.
+	Warnings []string
+	// Judgements say of each exported struct that was looked at what it is taken for.
+	Judgements []Judgement
 }

@@ -113,6 +113,8 @@ func (p *pass) readLockTag(f *field) {
 		p.reportField(f, hintLockTag, "%s", text)
 	}
 	f.lock = tag
+	p.applyManifest(f)
+	tag = f.lock
 	if _, ok := f.settings["TYPE"]; !ok && tag.typ != "" {
 		f.settings["TYPE"] = tag.typ
 	}

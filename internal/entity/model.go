@@ -33,11 +33,12 @@ type model struct {
 	byRel     map[string]*relation // GORM's Relationships.Relations
 	relNames  []string             // the keys of byRel in order
 
-	foreign  bool // of another module: only its name and key matter
-	embedded bool // read as a part of another struct
-	join     bool // made by many2many
-	excluded bool // no entity by directive or manifest
-	nameless bool // what TableName answers cannot be told
+	extends  *model // whose table it joins
+	foreign  bool   // of another module: only its name and key matter
+	embedded bool   // read as a part of another struct
+	join     bool   // made by many2many
+	excluded bool   // no entity by directive or manifest
+	nameless bool   // what TableName answers cannot be told
 }
 
 func (m *model) lookUp(name string) *field {
@@ -89,7 +90,14 @@ func (p *pass) parseModel(named *types.Named) *model {
 		p.quiet++
 		defer func() { p.quiet-- }()
 	}
-	m.table = p.tableName(m, named)
+	if m.dirs.extends != "" {
+		m.extends = p.extended(m)
+	}
+	if m.extends != nil {
+		m.table = m.extends.table
+	} else {
+		m.table = p.tableName(m, named)
+	}
 	p.parseFields(m, named)
 	m.collect()
 	relations := m.finish()

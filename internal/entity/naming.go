@@ -1,7 +1,6 @@
 package entity
 
 import (
-	"io/fs"
 	"math"
 
 	gorm "gorm.io/gorm/schema"
@@ -33,19 +32,5 @@ func (n namer) foreignKey(table, relation string) string {
 // namerOf answers the naming of the module that declares a table: its own
 // manifest's. GORM has one naming strategy for all; modules are read alone.
 func (p *pass) namerOf(mod *module.Module) namer {
-	if mod == nil || mod.Path == p.w.own.Path {
-		return newNamer(p.opts.naming)
-	}
-	if n, ok := p.namers[mod.Path]; ok {
-		return n
-	}
-	n := newNamer(Naming{})
-	if data, err := fs.ReadFile(mod.FS, ManifestFile); err == nil {
-		// A manifest that is wrong is reported when that module is read.
-		if m, err := ParseManifest(data, ManifestFile); err == nil {
-			n = newNamer(m.Naming)
-		}
-	}
-	p.namers[mod.Path] = n
-	return n
+	return newNamer(p.manifestOf(mod).Naming)
 }

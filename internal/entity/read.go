@@ -22,8 +22,7 @@ type settings struct {
 	patterns      []pattern
 	exclude       []pattern
 	excluded      map[string]bool // types that exclude names, by types.TypeString
-	requires      []string
-	naming        Naming
+	manifest      *Manifest       // never nil
 	noForeignKeys bool
 }
 
@@ -84,7 +83,7 @@ func newSettings(mod *module.Module, opts Options) (settings, error) {
 		return set, fault.Wrap(err, fault.Unavailable, ReasonSource, "the files of %s cannot be listed", mod)
 	}
 	set.dirs = dirs
-	set.naming, set.requires = manifest.Naming, manifest.Requires
+	set.manifest = manifest
 	set.noForeignKeys = manifest.ForeignKeys != nil && !*manifest.ForeignKeys
 	entities := manifest.Entities
 	if len(opts.Entities) > 0 {
@@ -92,7 +91,7 @@ func newSettings(mod *module.Module, opts Options) (settings, error) {
 	}
 	var problems problems
 	set.patterns = parsePatterns(mod, entities, dirs, &problems)
-	set.exclude = parsePatterns(mod, manifest.Exclude, dirs, &problems)
+	set.exclude = parsePatterns(mod, slices.Concat(manifest.Exclude, manifest.Views), dirs, &problems)
 	set.excluded = map[string]bool{}
 	set.patterns = slices.Clip(set.patterns)
 	for _, pat := range set.exclude {
@@ -145,17 +144,27 @@ func (p *pass) run() *Result {
 	}
 	s := &schema.Schema{}
 	makers := map[string]*model{}
+	var extensions []*Extension
 	for _, m := range append(p.order, p.joins()...) {
-		if !m.foreign && !m.excluded {
+		switch {
+		case m.foreign || m.excluded || slices.Contains(p.opts.manifest.LeaveAlone, m.table):
+		case m.extends != nil:
+			extensions = append(extensions, &Extension{Table: p.table(m), Of: qualifiedName(m.extends.typ)})
+		default:
 			p.merge(s, m, p.table(m), makers)
 		}
 	}
 	p.indexNames(s, makers)
 	slices.SortFunc(s.Tables, func(a, b *schema.Table) int { return strings.Compare(a.Name, b.Name) })
-	for _, path := range p.opts.requires {
+	for _, path := range p.opts.manifest.Requires {
 		p.requires[path] = true
 	}
-	return &Result{Module: p.w.own.Version, Schema: s, Requires: slices.Sorted(maps.Keys(p.requires))}
+	judgements := p.judgements()
+	return &Result{
+		Module: p.w.own.Version, Schema: s, Requires: slices.Sorted(maps.Keys(p.requires)),
+		Extensions: extensions, LeaveAlone: p.opts.manifest.LeaveAlone,
+		Warnings: warnings(judgements), Judgements: judgements,
+	}
 }
 
 // joins are the join tables, in the order of the structs that declare them:
@@ -177,7 +186,7 @@ func (p *pass) outcome(result *Result) error {
 	if err := p.problems.err(p.w.own.Version); err != nil {
 		return err
 	}
-	if len(result.Schema.Tables) == 0 {
+	if len(result.Schema.Tables) == 0 && len(result.Extensions) == 0 {
 		return fault.New(fault.Invalid, ReasonNoEntities, "%s declares no entity: no exported struct has a gorm tag, embeds gorm.Model or declares TableName", p.w.own).
 			Suggest("say where the entities are: --entities ./models, or a %s at the module's root", ManifestFile)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/entity"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/module"
+	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
 var update = flag.Bool("update", false, "rewrite the want sections of the goldens")
@@ -26,7 +27,7 @@ var update = flag.Bool("update", false, "rewrite the want sections of the golden
 // TestGolden reads the module of every archive in testdata. Its files are the
 // module's, at example.com/m; those under deps/PATH@VERSION/ belong to modules
 // that the finder has. The comment may hold lines "entities: PATTERN",
-// "origins: true" and "note: …". The section "want" holds the schema, or the
+// "origins: true", "judgements: true" and "note: …". The section "want" holds the schema, or the
 // error.
 func TestGolden(t *testing.T) {
 	t.Parallel()
@@ -55,7 +56,9 @@ type goldenCase struct {
 	finder  finder
 	opts    entity.Options
 	origins bool
-	want    string
+	// judgements: say of each struct what it is taken for.
+	judgements bool
+	want       string
 }
 
 func parseCase(t *testing.T, archive *txtar.Archive) *goldenCase {
@@ -68,6 +71,8 @@ func parseCase(t *testing.T, archive *txtar.Archive) *goldenCase {
 			c.opts.Entities = append(c.opts.Entities, value)
 		case "origins":
 			c.origins = true
+		case "judgements":
+			c.judgements = true
 		}
 	}
 	for _, f := range archive.Files {
@@ -111,6 +116,17 @@ func (c *goldenCase) run() string {
 	out := dump(result.Schema, c.origins)
 	if len(result.Requires) > 0 {
 		out += "requires " + strings.Join(result.Requires, ", ") + "\n"
+	}
+	for _, x := range result.Extensions {
+		out += "extends " + x.Of + "\n" + dump(&schema.Schema{Tables: []*schema.Table{x.Table}}, c.origins)
+	}
+	for _, w := range result.Warnings {
+		out += "warning: " + w + "\n"
+	}
+	if c.judgements {
+		for _, j := range result.Judgements {
+			out += fmt.Sprintf("judgement: %s %s entity=%t: %s\n", j.Position, j.Pattern, j.Entity, j.Why)
+		}
 	}
 	return out
 }

@@ -45,11 +45,12 @@ type selection struct {
 	p     *pass
 	list  []*candidate
 	byKey map[string]*candidate
+	alias map[string]string // key of an alias to that of its type
 }
 
 // selectEntities answers the entities in a fixed order.
 func (p *pass) selectEntities() []*types.Named {
-	s := &selection{p: p, byKey: map[string]*candidate{}}
+	s := &selection{p: p, byKey: map[string]*candidate{}, alias: map[string]string{}}
 	for _, dir := range p.opts.dirs {
 		s.collect(dir)
 	}
@@ -63,11 +64,14 @@ func (p *pass) selectEntities() []*types.Named {
 		}
 	}
 	var out []*types.Named
+	taken := map[*candidate]bool{}
 	for _, c := range s.list {
 		if c.forced || c.scope && s.isEntity(c) {
+			taken[c] = true
 			out = append(out, c.named)
 		}
 	}
+	s.judge(taken)
 	return out
 }
 
@@ -86,11 +90,15 @@ func (s *selection) collect(dir string) {
 	var found []*candidate
 	for _, name := range scope.Names() {
 		tn, ok := scope.Lookup(name).(*types.TypeName)
-		if !ok || tn.IsAlias() {
+		if !ok {
 			continue
 		}
-		named, ok := tn.Type().(*types.Named)
+		named, ok := types.Unalias(tn.Type()).(*types.Named)
 		if !ok {
+			continue
+		}
+		if tn.IsAlias() {
+			s.alias[importPath+"."+name] = types.TypeString(named, nil)
 			continue
 		}
 		st, ok := named.Underlying().(*types.Struct)
@@ -140,7 +148,7 @@ func (s *selection) directives(c *candidate) {
 	}
 	c.dirs = dirs
 	c.excluded = c.excluded || dirs.ignore
-	c.forced = c.scope && !c.excluded && (dirs.entity || dirs.table != "")
+	c.forced = c.scope && !c.excluded && (dirs.entity || dirs.table != "" || dirs.extends != "")
 }
 
 // applyPatterns forces the types that patterns name.
@@ -149,7 +157,7 @@ func (s *selection) applyPatterns() {
 		if pat.name == "" {
 			continue
 		}
-		c := s.byKey[path.Join(s.p.w.own.Path, pat.dir)+"."+pat.name]
+		c := s.find(pat)
 		switch {
 		case c == nil:
 			s.patternError(pat, "names no struct of the module")
@@ -160,10 +168,19 @@ func (s *selection) applyPatterns() {
 		}
 	}
 	for _, pat := range s.p.opts.exclude {
-		if pat.name != "" && s.byKey[path.Join(s.p.w.own.Path, pat.dir)+"."+pat.name] == nil {
+		if pat.name != "" && s.find(pat) == nil {
 			s.patternError(pat, "names no struct of the module")
 		}
 	}
+}
+
+// find is the struct that a pattern names, by its own name or by an alias.
+func (s *selection) find(pat pattern) *candidate {
+	key := path.Join(s.p.w.own.Path, pat.dir) + "." + pat.name
+	if c := s.byKey[key]; c != nil {
+		return c
+	}
+	return s.byKey[s.alias[key]]
 }
 
 func (s *selection) patternError(pat pattern, text string) {
