@@ -42,15 +42,11 @@ func newDeclIndex() declIndex {
 	}
 }
 
-// add indexes one file and drops the bodies of all functions that are never
-// evaluated, so that checking a package costs little.
+// add indexes one file.
 func (x declIndex) add(path string, file *ast.File) {
 	for _, decl := range file.Decls {
 		switch d := decl.(type) {
 		case *ast.FuncDecl:
-			if !evaluated(d) {
-				d.Body = nil
-			}
 			x.funcs[d.Name.Pos()] = funcSite{path: path, decl: d}
 		case *ast.GenDecl:
 			if d.Tok == token.TYPE {
@@ -58,6 +54,62 @@ func (x declIndex) add(path string, file *ast.File) {
 			}
 		}
 	}
+}
+
+// dropBodies drops the bodies of all functions of a package that are never
+// evaluated, so that checking it costs little: all but some methods, and the
+// functions that these call.
+func dropBodies(files []*ast.File) {
+	plain := map[string]*ast.FuncDecl{}
+	keep := map[*ast.FuncDecl]bool{}
+	var open []*ast.FuncDecl
+	for _, decl := range functions(files) {
+		if decl.Recv == nil {
+			plain[decl.Name.Name] = decl
+		}
+		if evaluated(decl) {
+			keep[decl] = true
+			open = append(open, decl)
+		}
+	}
+	for len(open) > 0 {
+		body := open[len(open)-1].Body
+		open = open[:len(open)-1]
+		if body == nil {
+			continue
+		}
+		ast.Inspect(body, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			id, _ := ast.Unparen(call.Fun).(*ast.Ident)
+			if id == nil || plain[id.Name] == nil || keep[plain[id.Name]] {
+				return true
+			}
+			keep[plain[id.Name]] = true
+			open = append(open, plain[id.Name])
+			return true
+		})
+	}
+	for _, decl := range functions(files) {
+		if !keep[decl] {
+			decl.Body = nil
+		}
+	}
+}
+
+// functions are the functions and methods of a package.
+func functions(files []*ast.File) []*ast.FuncDecl {
+	var out []*ast.FuncDecl
+	for _, file := range files {
+		for _, decl := range file.Decls {
+			if d, ok := decl.(*ast.FuncDecl); ok {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
 }
 
 // evaluated says whether the body of d may decide something.

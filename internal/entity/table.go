@@ -1,9 +1,12 @@
 package entity
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
+
+	gorm "gorm.io/gorm/schema"
 
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
@@ -46,6 +49,9 @@ func (p *pass) column(m *model, t *schema.Table, f *field) *schema.Column {
 		Origin:        p.columnOrigin(m, f),
 	}
 	c.Type = p.columnType(f)
+	if !numbers(c.Type.Kind) {
+		c.AutoIncrement = false // no dialector heeds it
+	}
 	notNull := f.notNull
 	if c.Type.Kind == schema.Raw {
 		var facts rawFacts
@@ -58,13 +64,52 @@ func (p *pass) column(m *model, t *schema.Table, f *field) *schema.Column {
 		if facts.refused != "" {
 			p.reportField(f, "use the tag of that name", "its type holds more than a type:%s", facts.refused)
 		}
-		if c.AutoIncrement {
-			c.Type.Bits = f.size
-		}
+		numberedType(c, f, facts.autoIncrement)
 	}
 	c.Nullable = !notNull && !c.AutoIncrement && !slices.Contains(t.PrimaryKey, f.dbName)
 	c.Default = p.defaultOf(f)
 	return c
+}
+
+// numbers says whether a column of a kind may number rows by itself.
+func numbers(kind schema.Kind) bool {
+	return kind == schema.Int || kind == schema.Uint || kind == schema.Raw
+}
+
+// numberedType makes the type of a column that numbers by itself although its
+// type is given verbatim. What says so itself is an integer; of the others
+// GORM's PostgreSQL dialector makes a serial of the Go kind's size.
+func numberedType(c *schema.Column, f *field, said bool) {
+	if !c.AutoIncrement {
+		return
+	}
+	c.Type.Bits = f.size
+	if said {
+		switch strings.ToLower(c.Type.Raw) {
+		case "int", "integer", "bigint", "smallint":
+			c.Type = schema.Type{Kind: schema.Int, Bits: bits(f), Engine: c.Type.Engine}
+		}
+		return
+	}
+	if c.Type.Engine["postgres"] != "" || strings.Contains(strings.ToLower(c.Type.Raw), "serial") {
+		return
+	}
+	c.Type.Engine = maps.Clone(c.Type.Engine)
+	if c.Type.Engine == nil {
+		c.Type.Engine = map[string]string{}
+	}
+	size := f.size
+	if f.gormDataType == gorm.Uint {
+		size++
+	}
+	switch {
+	case size <= 16:
+		c.Type.Engine["postgres"] = "smallserial"
+	case size <= 32:
+		c.Type.Engine["postgres"] = "serial"
+	default:
+		c.Type.Engine["postgres"] = "bigserial"
+	}
 }
 
 // clashes refuses two fields that mean one column differently: GORM would take

@@ -65,6 +65,9 @@ func (p *pass) evaluate(method *types.Func, engine string, depth int) (*evaluato
 		pointer:  map[types.Object]bool{},
 		assigned: map[types.Object]ast.Expr{},
 	}
+	if site.decl.Recv == nil { // a function, that a method calls
+		return e, site.decl, nil
+	}
 	for _, recv := range site.decl.Recv.List {
 		for _, name := range recv.Names {
 			obj := e.info.Defs[name]
@@ -301,6 +304,9 @@ func (e *evaluator) value(expr ast.Expr) {
 	}
 	if text, ok := e.text(expr); ok {
 		e.results = append(e.results, result{typ: types.Typ[types.String], text: &text})
+		return
+	}
+	if e.functionCall(expr) {
 		return
 	}
 	t := e.info.TypeOf(expr)

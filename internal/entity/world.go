@@ -97,6 +97,7 @@ func (w *world) source(importPath string) *syntax {
 		}
 	}
 	if s != nil {
+		dropBodies(s.files)
 		w.parsed[importPath] = s
 	}
 	return s

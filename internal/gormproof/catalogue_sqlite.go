@@ -49,8 +49,17 @@ var autoIndex = regexp.MustCompile(`^sqlite_autoindex_(.*)_[0-9]+$`)
 // NOT NULL for a key column, and lockstep does. Indexes that SQLite made itself
 // are numbered in the order of the text, which carries no meaning.
 func sqliteLines(rows [][]string) []string {
+	columns := map[string]string{} // of the indexes that SQLite made itself
+	for _, row := range rows {
+		if row[0] == "index" && autoIndex.MatchString(row[2]) {
+			columns[row[2]] += " " + row[6]
+		}
+	}
 	var lines []string
 	for _, row := range rows {
+		if row[0] == "index" && columns[row[2]] != "" {
+			row[2] = "automatic" + columns[row[2]]
+		}
 		if row[0] == "column" && strings.HasPrefix(row[7], `"`) {
 			row[7] = "'" + strings.ReplaceAll(strings.Trim(row[7], `"`), "'", "''") + "'"
 		}
@@ -66,7 +75,7 @@ func sqliteLines(rows [][]string) []string {
 		lines = append(lines, strings.Join(row, " | "))
 	}
 	if len(rows) > 0 && (rows[0][0] == "index" || rows[0][0] == "foreign key") {
-		// Parts of an index stay in order where its name is told.
+		// The parts of an index stay in order.
 		slices.SortStableFunc(lines, func(a, b string) int { return strings.Compare(head(a, 3), head(b, 3)) })
 	}
 	if len(rows) > 0 && rows[0][0] == "object" {

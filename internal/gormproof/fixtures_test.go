@@ -32,6 +32,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/spread"
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/tablenames"
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/thirdparty"
+	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/uniquekey"
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/valuers"
 	lockschema "github.com/lockstepdb/lockstep/internal/schema"
 )
@@ -59,6 +60,7 @@ func fixtures() []fixture {
 		plain("pgtypes", pgtypes.Models(), dialect.Postgres),
 		plain("embeds", embeds.Models()),
 		plain("keys", keys.Models()),
+		plain("uniquekey", uniquekey.Models(), dialect.MySQL, dialect.MariaDB),
 		plain("indexes", indexes.Models()),
 		plain("partial", partial.Models(), dialect.SQLite, dialect.Postgres),
 		plain("checks", checks.Models()),

@@ -27,6 +27,10 @@ func (*Dialect) Lower(s *schema.Schema) (*schema.Schema, error) {
 		MaxIdentifier: maxIdentifier, MaxGenerated: maxIdentifier,
 		Refuse: func(string) string { return "" },
 		Type:   lowerType,
+		Table: func(t *schema.Table) string {
+			dialect.DropKeyUniques(t)
+			return ""
+		},
 	}.Lower(s)
 }
 

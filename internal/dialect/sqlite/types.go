@@ -35,10 +35,15 @@ func refuse(name string) string {
 	return ""
 }
 
-// lowerType sets c.Physical as GORM's SQLite dialectors do in DataTypeOf.
+// lowerType sets c.Physical as GORM's SQLite dialectors do in DataTypeOf: they
+// number no column whose type is given verbatim.
 func lowerType(c *schema.Column) string {
-	if c.Physical = c.Type.Engine[string(dialect.SQLite)]; c.Physical == "" {
+	own := c.Type.Engine[string(dialect.SQLite)]
+	if c.Physical = own; c.Physical == "" {
 		c.Physical = physical(c.Type)
+	}
+	if own != "" || c.Type.Kind == schema.Raw {
+		c.AutoIncrement = false
 	}
 	if c.AutoIncrement {
 		// Only a column declared exactly so is an alias of the rowid:
@@ -87,6 +92,7 @@ func lowerTable(t *schema.Table) string {
 	if numbered != "" {
 		t.PrimaryKey = []string{numbered}
 	}
+	dialect.DropKeyUniques(t)
 	return ""
 }
 

@@ -39,8 +39,8 @@ func TestTypesAreGORMs(t *testing.T) {
 func TestAutoIncrementIsTheWholeKey(t *testing.T) {
 	t.Parallel()
 	table := &schema.Table{Name: "t", PrimaryKey: []string{"id", "other"}, Columns: []*schema.Column{
-		{Name: "id", AutoIncrement: true, Type: schema.Type{Kind: schema.Raw, Raw: "bigint"}},
-		{Name: "other", Type: schema.Type{Kind: schema.String}},
+		{Name: "id", AutoIncrement: true, Type: schema.Type{Kind: schema.Int, Bits: 64}},
+		{Name: "other", Type: schema.Type{Kind: schema.Int, Bits: 64}},
 	}}
 	low, err := New().Lower(&schema.Schema{Tables: []*schema.Table{table}})
 	require.NoError(t, err)
@@ -50,6 +50,26 @@ func TestAutoIncrementIsTheWholeKey(t *testing.T) {
 	table.Columns[1].AutoIncrement = true
 	_, err = New().Lower(&schema.Schema{Tables: []*schema.Table{table}})
 	require.Error(t, err)
+
+	table.Columns[1].Type = schema.Type{Kind: schema.Raw, Raw: "bigint"}
+	low, err = New().Lower(&schema.Schema{Tables: []*schema.Table{table}})
+	require.NoError(t, err)
+	assert.Equal(t, "bigint", low.Tables[0].Columns[1].Physical)
+	assert.False(t, low.Tables[0].Columns[1].AutoIncrement, "a verbatim type is not numbered")
+}
+
+func TestAUniqueKeyIsOne(t *testing.T) {
+	t.Parallel()
+	unique := func(name, column string) *schema.Index {
+		return &schema.Index{Name: name, Unique: true, Constraint: true, Parts: []schema.IndexPart{{Column: column}}}
+	}
+	low, err := New().Lower(&schema.Schema{Tables: []*schema.Table{{
+		Name: "t", PrimaryKey: []string{"id"}, Indexes: []*schema.Index{unique("a", "id"), unique("b", "other")},
+		Columns: []*schema.Column{{Name: "id", Type: schema.Type{Kind: schema.String}}, {Name: "other", Type: schema.Type{Kind: schema.String}}},
+	}}})
+	require.NoError(t, err)
+	require.Len(t, low.Tables[0].Indexes, 1)
+	assert.Equal(t, "b", low.Tables[0].Indexes[0].Name)
 }
 
 func TestParsesWhatPeopleWrite(t *testing.T) {

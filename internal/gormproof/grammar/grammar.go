@@ -159,7 +159,7 @@ func (g *generator) keys(s *structure) {
 		s.key, s.keyRef = "int64", "Nr"
 	default:
 		typ := pick(g, "uint", "int64", "int32", "uint16", "uint64")
-		s.field("ID", typ, pick(g, "", "", "primaryKey", "autoIncrement:false", "not null"))
+		s.field("ID", typ, pick(g, "", "", "primaryKey", "autoIncrement:false", "not null", "type:bigint", "type:integer;primaryKey"))
 		s.key, s.keyRef = typ, "ID"
 	}
 }

@@ -32,6 +32,36 @@ type Conditions struct {
 	Buffer Buffer
 	Same   Same
 	Not    Not
+	Helper Helper
+	Gives  Gives
+}
+
+// Helper has a function do the work.
+type Helper struct{ M map[string]int }
+
+// Value gives a string.
+func (h Helper) Value() (driver.Value, error) { return asJSON(h.M, h.M == nil) }
+
+func asJSON(v any, empty bool) (driver.Value, error) {
+	if empty {
+		return "{}", nil
+	}
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
+// Gives has a function say its type.
+type Gives struct{ X int }
+
+// GormDataType asks a function.
+func (Gives) GormDataType() string { return wide() }
+
+func wide() string {
+	const size = "64"
+	if len(size) == 0 {
+		return "none"
+	}
+	return "varchar(" + size + ")"
 }
 
 // And is decided by a conjunction.
