@@ -177,3 +177,11 @@ type Tx interface {
 	// no-op after Commit.
 	Rollback(ctx context.Context) error
 }
+
+// Pipeliner is a Tx that can send statements without waiting for each answer: a
+// plan then costs one round trip instead of one for each statement.
+type Pipeliner interface {
+	// ExecPipeline runs the statements in order and stops at the first that
+	// fails. done is called with the index of each that succeeded, when it has.
+	ExecPipeline(ctx context.Context, statements []string, done func(i int)) error
+}

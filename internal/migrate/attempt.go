@@ -142,19 +142,52 @@ func (e *execution) apply(ctx context.Context, tx dialect.Tx) error {
 			SQL: st.SQL, Summary: st.Summary, Table: st.Table, Destructive: st.Destructive, Outcome: statementNotRun,
 		}
 	}
-	for i := range e.plan.Statements {
-		st := &e.plan.Statements[i]
-		e.progress(Event{Phase: PhaseExecuting, Index: i + 1, Total: total, Statement: st, Attempt: e.attempt})
-		begin := e.s.cfg.Now()
-		_, err := tx.ExecContext(ctx, st.SQL)
-		e.statements[i].Duration = e.s.cfg.Now().Sub(begin)
-		if err != nil {
-			e.statements[i].Outcome = statementFailed
-			f := *e.t.d.Classify(err)
-			f.Detail = fmt.Sprintf("statement %d of %d (%s) failed: %s", i+1, total, st.Summary, f.Detail)
-			return &f
+	return e.send(ctx, tx)
+}
+
+// send runs the statements, each with its progress and duration, and says which
+// one failed.
+func (e *execution) send(ctx context.Context, tx dialect.Tx) error {
+	total, next := len(e.plan.Statements), 0
+	sql := make([]string, total)
+	for i := range sql {
+		sql[i] = e.plan.Statements[i].SQL
+	}
+	begin := e.s.cfg.Now()
+	announce := func() {
+		if next < total {
+			e.progress(Event{Phase: PhaseExecuting, Index: next + 1, Total: total, Statement: &e.plan.Statements[next], Attempt: e.attempt})
 		}
-		e.statements[i].Outcome = statementApplied
+	}
+	announce()
+	err := inOrder(ctx, tx, sql, func(i int) {
+		now := e.s.cfg.Now()
+		e.statements[i].Outcome, e.statements[i].Duration = statementApplied, now.Sub(begin)
+		begin, next = now, i+1
+		announce()
+	})
+	if err == nil {
+		return nil
+	}
+	f := *e.t.d.Classify(err)
+	if next < total {
+		e.statements[next].Outcome, e.statements[next].Duration = statementFailed, e.s.cfg.Now().Sub(begin)
+		f.Detail = fmt.Sprintf("statement %d of %d (%s) failed: %s", next+1, total, e.plan.Statements[next].Summary, f.Detail)
+	}
+	return &f
+}
+
+// inOrder runs statements one after the other, without waiting for each answer
+// where the engine can do that. done is called as each succeeds.
+func inOrder(ctx context.Context, tx dialect.Tx, statements []string, done func(i int)) error {
+	if p, ok := tx.(dialect.Pipeliner); ok {
+		return p.ExecPipeline(ctx, statements, done)
+	}
+	for i, s := range statements {
+		if _, err := tx.ExecContext(ctx, s); err != nil {
+			return err
+		}
+		done(i)
 	}
 	return nil
 }

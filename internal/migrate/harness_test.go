@@ -160,14 +160,15 @@ func newService(t testing.TB, proxy string, wrap func(driver.Connector) driver.C
 	t.Helper()
 	client, err := module.NewClient(module.Config{Sources: proxy, CacheDir: t.TempDir()})
 	require.NoError(t, err)
-	if wrap == nil {
-		wrap = func(c driver.Connector) driver.Connector { return c }
+	pg, lite := postgres.New(), sqlite.New()
+	if wrap != nil {
+		pg, lite = postgres.New(postgres.WithWrap(wrap)), sqlite.New(sqlite.WithWrap(wrap))
 	}
 	s, err := migrate.New(migrate.Config{
 		Modules: client, Now: time.Now, LockstepVersion: "test",
 		Dialects: map[dialect.Engine]dialect.Dialect{
-			dialect.Postgres: postgres.New(postgres.WithWrap(wrap)),
-			dialect.SQLite:   sqlite.New(sqlite.WithWrap(wrap)),
+			dialect.Postgres: pg,
+			dialect.SQLite:   lite,
 		},
 	})
 	require.NoError(t, err)

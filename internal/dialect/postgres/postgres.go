@@ -18,10 +18,14 @@ import (
 // Dialect implements dialect.Dialect. It has no state; make it with New.
 type Dialect struct {
 	planner *atlas.Planner
-	wrap    func(driver.Connector) driver.Connector
+	wrap    func(driver.Connector) driver.Connector // nil: the driver's own
 }
 
-var _ dialect.Dialect = (*Dialect)(nil)
+var (
+	_ dialect.Dialect   = (*Dialect)(nil)
+	_ dialect.Tx        = (*tx)(nil)
+	_ dialect.Pipeliner = pipelineTx{}
+)
 
 // Option configures a Dialect.
 type Option func(*Dialect)
@@ -35,7 +39,6 @@ func WithWrap(wrap func(driver.Connector) driver.Connector) Option {
 func New(opts ...Option) *Dialect {
 	d := &Dialect{
 		planner: atlas.Postgres(atlas.Spelling{Type: columnType, Default: defaultText}),
-		wrap:    func(c driver.Connector) driver.Connector { return c },
 	}
 	for _, o := range opts {
 		o(d)

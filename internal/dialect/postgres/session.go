@@ -43,7 +43,11 @@ func (d *Dialect) Open(ctx context.Context, t dialect.Target) (dialect.Session, 
 		s.pgx = c
 		return nil
 	})
-	s.db = sql.OpenDB(d.wrap(stdlib.GetConnector(*cfg, keep)))
+	connector := stdlib.GetConnector(*cfg, keep)
+	if d.wrap != nil {
+		connector = d.wrap(connector)
+	}
+	s.db = sql.OpenDB(connector)
 	s.db.SetMaxOpenConns(1)
 	if s.conn, err = s.db.Conn(ctx); err != nil {
 		_ = s.db.Close()

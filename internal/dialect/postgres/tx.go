@@ -46,6 +46,9 @@ func (s *session) Begin(ctx context.Context, opts dialect.TxOptions) (dialect.Tx
 			return nil, t.abandon(ctx, err)
 		}
 	}
+	if s.dialect.wrap == nil {
+		return pipelineTx{t}, nil
+	}
 	return t, nil
 }
 
