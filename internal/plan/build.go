@@ -34,7 +34,7 @@ func Build(ctx context.Context, d Planner, in Input) (*Plan, error) {
 	if in.Base != nil && in.Base.Engine != in.Target.Engine {
 		return nil, fault.New(fault.Corrupt, "SNAPSHOT_ENGINE",
 			"the recorded snapshot belongs to %s, this database is %s", in.Base.Engine, in.Target.Engine).
-			Suggest("this database was copied from another engine with its history; adopt it instead")
+			Suggest("this database was copied from another engine together with its history; empty lockstep_history, and start from there")
 	}
 	changes, err := diff.Diff(in.Base, in.Target)
 	if err != nil {

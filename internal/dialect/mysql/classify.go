@@ -101,7 +101,7 @@ func behind(message, words string) string {
 
 const (
 	mendData  = "mend the rows, or relax the change, and execute again"
-	mendDrift = "check what changed the database behind lockstep's back (lockstep drift), then adopt or restore it"
+	mendDrift = "the database is not what was last recorded: compare it with the last revision (lockstep history --revision N), bring it back to that, and execute again"
 	readLog   = "look at the server's log"
 )
 

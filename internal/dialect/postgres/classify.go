@@ -101,7 +101,7 @@ func holdsValue(state string) bool {
 
 const (
 	mendData  = "mend the rows, or relax the change, and execute again"
-	mendDrift = "check what changed the database behind lockstep's back (lockstep drift), then adopt or restore it"
+	mendDrift = "the database is not what was last recorded: compare it with the last revision (lockstep history --revision N), bring it back to that, and execute again"
 )
 
 func classifyState(code string) verdict {
