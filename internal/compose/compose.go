@@ -17,8 +17,9 @@ import (
 const reservedPrefix = "lockstep_"
 
 // Compose merges the modules' schemas, in any order: the result is the same.
-// A table that several modules declare identically is taken once. All problems
-// are reported at once, as violations.
+// A table that several modules declare identically is taken once; what a module
+// extends another's table by is added to it, each column with its own origin.
+// All problems are reported at once, as violations.
 func Compose(parts []*entity.Result) (*schema.Schema, error) {
 	c := composer{
 		tables: map[string]*schema.Table{}, folded: map[string]string{},
@@ -30,6 +31,14 @@ func Compose(parts []*entity.Result) (*schema.Schema, error) {
 		for _, t := range part.Schema.Tables {
 			c.add(t)
 		}
+	}
+	for _, part := range ordered {
+		for _, x := range part.Extensions {
+			c.extend(x)
+		}
+	}
+	for _, part := range ordered {
+		c.leaveAlone(part)
 	}
 	out := &schema.Schema{Tables: make([]*schema.Table, 0, len(c.tables))}
 	for _, t := range c.tables {

@@ -39,7 +39,7 @@ func (p *pass) applyManifest(f *field) {
 	if !ok {
 		given, ok = manifest.KnownTypes[p.typePath(f)]
 	}
-	if !ok {
+	if !ok || given == nil {
 		return
 	}
 	if given.Type != "" {

@@ -38,10 +38,10 @@ type Manifest struct {
 	ForeignKeys *bool `yaml:"foreign_keys,omitempty"`
 	// Serializers give the storage type of what a serializer writes, by its
 	// name, where that is not GORM's own choice.
-	Serializers map[string]StorageType `yaml:"serializers,omitempty"`
+	Serializers map[string]*StorageType `yaml:"serializers,omitempty"`
 	// KnownTypes give the column type of Go types, by their name with import
 	// path, so that nothing of their source is needed.
-	KnownTypes map[string]StorageType `yaml:"known_types,omitempty"`
+	KnownTypes map[string]*StorageType `yaml:"known_types,omitempty"`
 }
 
 // Naming mirrors GORM's schema.NamingStrategy.
@@ -90,7 +90,7 @@ func (t *StorageType) UnmarshalYAML(unmarshal func(any) error) error {
 }
 
 // MarshalYAML is the inverse of UnmarshalYAML.
-func (t StorageType) MarshalYAML() (any, error) {
+func (t *StorageType) MarshalYAML() (any, error) {
 	if len(t.Engines) == 0 {
 		return t.Type, nil
 	}
@@ -102,7 +102,7 @@ func (t StorageType) MarshalYAML() (any, error) {
 }
 
 // empty says whether t says nothing.
-func (t StorageType) empty() bool { return t.Type == "" && len(t.Engines) == 0 }
+func (t *StorageType) empty() bool { return t == nil || t.Type == "" && len(t.Engines) == 0 }
 
 // manifestVersion is the only version of the manifest's format so far.
 const manifestVersion = 1
@@ -133,7 +133,7 @@ func ParseManifest(data []byte, name string) (*Manifest, error) {
 
 // check refuses entries that could not mean anything.
 func (m *Manifest) check(data []byte, name string) error {
-	for key, list := range map[string]map[string]StorageType{"serializers": m.Serializers, "known_types": m.KnownTypes} {
+	for key, list := range map[string]map[string]*StorageType{"serializers": m.Serializers, "known_types": m.KnownTypes} {
 		for _, entry := range slices.Sorted(maps.Keys(list)) {
 			at := fault.Position{File: name, Line: lineOf(data, entry)}
 			if entry == "" || list[entry].empty() {

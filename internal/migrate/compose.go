@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,7 +39,14 @@ func (s *Service) Compose(ctx context.Context, set ModuleSet) (*Target, error) {
 		}
 		missing := unselected(sel, results)
 		if len(missing) == 0 {
-			return composed(sel, results, warnings)
+			t, err := composed(sel, results, warnings)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range refs {
+				t.Named = append(t.Named, r.Path)
+			}
+			return t, nil
 		}
 		also = append(also, missing...)
 	}
@@ -49,10 +57,16 @@ func composed(sel *module.Selection, results []*entity.Result, warnings []string
 	if err != nil {
 		return nil, err
 	}
-	t := &Target{Schema: target, Warnings: slices.Concat(warnings, sel.Warnings)}
+	t := &Target{Schema: target, Warnings: slices.Concat(warnings, sel.Warnings), Edges: sel.Edges}
 	for _, r := range results {
 		t.Modules = append(t.Modules, r.Module)
+		t.LeaveAlone = append(t.LeaveAlone, r.LeaveAlone...)
+		for _, w := range r.Warnings {
+			t.Warnings = append(t.Warnings, r.Module.Path+": "+w)
+		}
 	}
+	slices.Sort(t.LeaveAlone)
+	t.LeaveAlone = slices.Compact(t.LeaveAlone)
 	slices.SortFunc(t.Modules, func(a, b module.Version) int { return strings.Compare(a.Path, b.Path) })
 	return t, nil
 }
@@ -71,6 +85,10 @@ func unselected(sel *module.Selection, results []*entity.Result) []string {
 }
 
 func (s *Service) readAll(ctx context.Context, set ModuleSet, refs []module.Ref, sel *module.Selection) ([]*entity.Result, error) {
+	texts, err := encodeManifests(set)
+	if err != nil {
+		return nil, err
+	}
 	results := make([]*entity.Result, 0, len(sel.Versions))
 	var problems []fault.Violation
 	var unreadable *fault.Error
@@ -79,7 +97,7 @@ func (s *Service) readAll(ctx context.Context, set ModuleSet, refs []module.Ref,
 		if opts.Manifest == nil && slices.ContainsFunc(refs, func(r module.Ref) bool { return r.Path == v.Path }) {
 			opts.Entities = set.Entities
 		}
-		r, err := s.read(ctx, v, sel, opts)
+		r, err := s.read(ctx, v, sel, opts, texts)
 		if f := fault.As(err); f != nil && len(f.Violations) > 0 {
 			unreadable = f
 			problems = append(problems, f.Violations...)
@@ -99,8 +117,11 @@ func (s *Service) readAll(ctx context.Context, set ModuleSet, refs []module.Ref,
 }
 
 // read reads one module, or takes it from the cache: content is immutable, so
-// the hashes of everything it may draw types from are the key.
-func (s *Service) read(ctx context.Context, v module.Version, sel *module.Selection, opts entity.Options) (*entity.Result, error) {
+// the hashes of everything it may draw types from are the key, with the texts of
+// the manifests that the operator gave.
+func (s *Service) read(
+	ctx context.Context, v module.Version, sel *module.Selection, opts entity.Options, texts map[string][]byte,
+) (*entity.Result, error) {
 	mod, err := s.cfg.Modules.Fetch(ctx, v.Path, v.Version)
 	if err != nil {
 		return nil, err
@@ -108,11 +129,11 @@ func (s *Service) read(ctx context.Context, v module.Version, sel *module.Select
 	if opts.Manifest == nil && hasManifest(mod) {
 		opts.Entities = nil // its own manifest speaks for it
 	}
-	key := readKey(mod, sel, opts)
+	key := readKey(mod, sel, opts, texts)
 	if r, ok := s.reads.Get(key); ok {
 		return r, nil
 	}
-	r, err := entity.Read(ctx, mod, s.cfg.Modules.With(sel), opts)
+	r, err := entity.Read(ctx, mod, s.finder(sel, texts), opts)
 	if err != nil {
 		return nil, err
 	}
@@ -131,12 +152,12 @@ func draws(sel *module.Selection, mod *module.Module) bool {
 	return slices.ContainsFunc(sel.Versions, func(v module.Version) bool { return v.Version == module.Replaced })
 }
 
-func readKey(mod *module.Module, sel *module.Selection, opts entity.Options) string {
+func readKey(mod *module.Module, sel *module.Selection, opts entity.Options, texts map[string][]byte) string {
 	h := sha256.New()
 	put := func(format string, args ...any) { _, _ = fmt.Fprintf(h, format, args...) } // a hash never fails
 	put("%q %q %q\n%q\n", mod.Path, mod.Version.Version, mod.Sum, opts.Entities)
-	if opts.Manifest != nil {
-		put("%+v %v\n", *opts.Manifest, opts.Manifest.ForeignKeys == nil || *opts.Manifest.ForeignKeys)
+	for _, path := range slices.Sorted(maps.Keys(texts)) {
+		put("%q %q\n", path, texts[path])
 	}
 	for _, v := range sel.Versions {
 		put("%q %q\n", v.Path, v.Version)

@@ -37,7 +37,12 @@ type ModuleSet struct {
 type Target struct {
 	Schema   *schema.Schema
 	Modules  []module.Version // sorted by path
-	Warnings []string         // retracted versions and the like
+	Warnings []string         // retracted versions, structs that look like entities, and the like
+	Named    []string         // paths of the modules that were asked for, or that a go.mod brought
+	Edges    []module.Edge    // who requires which version of whom
+	// LeaveAlone names tables and views that are somebody else's, as the
+	// manifests say; sorted.
+	LeaveAlone []string
 }
 
 // Request asks for a preview, and is the first half of an execution.
@@ -121,6 +126,11 @@ type Result struct {
 type Migrator interface {
 	// Compose resolves, reads and composes a module set.
 	Compose(ctx context.Context, set ModuleSet) (*Target, error)
+	// Check finds what is wrong with a module, for some engines, and what changed
+	// since a published version.
+	Check(ctx context.Context, req CheckRequest) (*CheckResult, error)
+	// Propose reads a module that has no manifest and proposes one.
+	Propose(ctx context.Context, ref module.Ref) (module.Version, *entity.Proposal, error)
 	// Preview plans without touching anything.
 	Preview(ctx context.Context, req Request) (*Preview, error)
 	// Execute plans and runs. A failure before any work gives (nil, err). Once

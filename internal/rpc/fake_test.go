@@ -18,6 +18,7 @@ import (
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/diff"
+	"github.com/lockstepdb/lockstep/internal/entity"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/history"
 	"github.com/lockstepdb/lockstep/internal/migrate"
@@ -38,6 +39,8 @@ var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // fakeMigrator answers what it is told and remembers what it was asked.
 type fakeMigrator struct {
 	compose  func(migrate.ModuleSet) (*migrate.Target, error)
+	check    func(migrate.CheckRequest) (*migrate.CheckResult, error)
+	proposal *entity.Proposal
 	preview  func(migrate.Request) (*migrate.Preview, error)
 	execute  func(context.Context, migrate.ExecuteRequest, func(migrate.Event)) (*migrate.Result, error)
 	revs     []*history.Revision
@@ -46,6 +49,14 @@ type fakeMigrator struct {
 
 func (f *fakeMigrator) Compose(_ context.Context, set migrate.ModuleSet) (*migrate.Target, error) {
 	return f.compose(set)
+}
+
+func (f *fakeMigrator) Check(_ context.Context, req migrate.CheckRequest) (*migrate.CheckResult, error) {
+	return f.check(req)
+}
+
+func (f *fakeMigrator) Propose(_ context.Context, ref module.Ref) (module.Version, *entity.Proposal, error) {
+	return module.Version{Path: ref.Path, Version: "v1.0.0"}, f.proposal, nil
 }
 
 func (f *fakeMigrator) Preview(_ context.Context, req migrate.Request) (*migrate.Preview, error) {

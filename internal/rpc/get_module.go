@@ -41,6 +41,8 @@ func (s *moduleService) GetModule(
 	for _, t := range target.Schema.Tables {
 		if t.Origin.Module == req.GetPath() {
 			out.Tables = append(out.Tables, toTable(t))
+		} else if added := addedBy(t, req.GetPath()); added != nil {
+			out.Extensions = append(out.Extensions, toTable(added))
 		}
 	}
 	return out, nil

@@ -28,18 +28,24 @@ func toTable(t *schema.Table) *lockstepv1.Table {
 	for _, c := range t.Checks {
 		out.Checks = append(out.Checks, &lockstepv1.Check{Name: c.Name, Expression: c.Expr})
 	}
-	if o := t.Origin; o.Module != "" {
-		out.Origin = &lockstepv1.Origin{
-			Module: o.Module, Version: o.Version, Type: o.Type, File: o.File, Line: i32(o.Line),
-		}
-	}
+	out.Origin = toOrigin(t.Origin)
 	return out
+}
+
+// toOrigin translates provenance; nil where there is none.
+func toOrigin(o schema.Origin) *lockstepv1.Origin {
+	if o.Module == "" {
+		return nil
+	}
+	return &lockstepv1.Origin{
+		Module: o.Module, Version: o.Version, Type: o.Type, File: o.File, Line: i32(o.Line),
+	}
 }
 
 func toColumn(c *schema.Column) *lockstepv1.Column {
 	out := &lockstepv1.Column{
 		Name: c.Name, Type: typeText(c.Type), PhysicalType: c.Physical, Nullable: c.Nullable,
-		AutoIncrement: c.AutoIncrement, Comment: c.Comment,
+		AutoIncrement: c.AutoIncrement, Comment: c.Comment, Origin: toOrigin(c.Origin),
 	}
 	if c.Default != nil {
 		out.DefaultValue, out.DefaultIsExpression = &c.Default.Value, c.Default.Expr

@@ -408,8 +408,11 @@ type GetModuleResponse struct {
 	Tables []*Table `protobuf:"bytes,2,rep,name=tables,proto3" json:"tables,omitempty"`
 	// Modules whose entities it refers to, in the versions it requires.
 	Requires []*ModuleVersion `protobuf:"bytes,3,rep,name=requires,proto3" json:"requires,omitempty"`
-	// What to know: a retracted version and the like.
-	Warnings      []string `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// What to know: a retracted version, a struct that looks like an entity and
+	// was left out, and the like.
+	Warnings []string `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// Tables of other modules that it extends, with the columns that it adds only.
+	Extensions    []*Table `protobuf:"bytes,5,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -468,6 +471,13 @@ func (x *GetModuleResponse) GetRequires() []*ModuleVersion {
 func (x *GetModuleResponse) GetWarnings() []string {
 	if x != nil {
 		return x.Warnings
+	}
+	return nil
+}
+
+func (x *GetModuleResponse) GetExtensions() []*Table {
+	if x != nil {
+		return x.Extensions
 	}
 	return nil
 }
@@ -600,11 +610,790 @@ func (x *CompareModulesResponse) GetWarnings() []string {
 	return nil
 }
 
+// CheckModuleRequest asks for the problems of a module.
+type CheckModuleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the module.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Version query, as in ModuleRef. A module that the server reads from a
+	// working copy has one version only.
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Patterns that say what is an entity, as in ModuleSet.
+	Entities []string `protobuf:"bytes,3,rep,name=entities,proto3" json:"entities,omitempty"`
+	// Text of a lockstep.yaml that replaces the module's own.
+	Manifest string `protobuf:"bytes,4,opt,name=manifest,proto3" json:"manifest,omitempty"`
+	// The engines to check for; empty: all that the server serves.
+	Engines []Engine `protobuf:"varint,5,rep,packed,name=engines,proto3,enum=lockstep.v1.Engine" json:"engines,omitempty"`
+	// Version query of the published version to compare with; empty: the latest,
+	// if there is any; "none": no comparison.
+	Against       string `protobuf:"bytes,6,opt,name=against,proto3" json:"against,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckModuleRequest) Reset() {
+	*x = CheckModuleRequest{}
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckModuleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckModuleRequest) ProtoMessage() {}
+
+func (x *CheckModuleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckModuleRequest.ProtoReflect.Descriptor instead.
+func (*CheckModuleRequest) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_module_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CheckModuleRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *CheckModuleRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *CheckModuleRequest) GetEntities() []string {
+	if x != nil {
+		return x.Entities
+	}
+	return nil
+}
+
+func (x *CheckModuleRequest) GetManifest() string {
+	if x != nil {
+		return x.Manifest
+	}
+	return ""
+}
+
+func (x *CheckModuleRequest) GetEngines() []Engine {
+	if x != nil {
+		return x.Engines
+	}
+	return nil
+}
+
+func (x *CheckModuleRequest) GetAgainst() string {
+	if x != nil {
+		return x.Against
+	}
+	return ""
+}
+
+// CheckModuleResponse is what a check found.
+type CheckModuleResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version that was checked.
+	Module *ModuleVersion `protobuf:"bytes,1,opt,name=module,proto3" json:"module,omitempty"`
+	// How many tables it declares; 0 when it cannot be read.
+	Tables int32 `protobuf:"varint,2,opt,name=tables,proto3" json:"tables,omitempty"`
+	// What is wrong, in the order of places.
+	Problems []*ModuleProblem `protobuf:"bytes,3,rep,name=problems,proto3" json:"problems,omitempty"`
+	// What to know: structs that look like entities and were left out, and the like.
+	Warnings []string `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// The engines that were checked for.
+	Engines []Engine `protobuf:"varint,5,rep,packed,name=engines,proto3,enum=lockstep.v1.Engine" json:"engines,omitempty"`
+	// The published version that was compared with; absent when there is none.
+	Against *ModuleVersion `protobuf:"bytes,6,opt,name=against,proto3" json:"against,omitempty"`
+	// What changed since that version, in the order of tables.
+	Changes       []*Change `protobuf:"bytes,7,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckModuleResponse) Reset() {
+	*x = CheckModuleResponse{}
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckModuleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckModuleResponse) ProtoMessage() {}
+
+func (x *CheckModuleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckModuleResponse.ProtoReflect.Descriptor instead.
+func (*CheckModuleResponse) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_module_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CheckModuleResponse) GetModule() *ModuleVersion {
+	if x != nil {
+		return x.Module
+	}
+	return nil
+}
+
+func (x *CheckModuleResponse) GetTables() int32 {
+	if x != nil {
+		return x.Tables
+	}
+	return 0
+}
+
+func (x *CheckModuleResponse) GetProblems() []*ModuleProblem {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+func (x *CheckModuleResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *CheckModuleResponse) GetEngines() []Engine {
+	if x != nil {
+		return x.Engines
+	}
+	return nil
+}
+
+func (x *CheckModuleResponse) GetAgainst() *ModuleVersion {
+	if x != nil {
+		return x.Against
+	}
+	return nil
+}
+
+func (x *CheckModuleResponse) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+// ModuleProblem is one thing that is wrong with a module.
+type ModuleProblem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What and where; the subject is module@version.
+	Violation *Violation `protobuf:"bytes,1,opt,name=violation,proto3" json:"violation,omitempty"`
+	// Stable, machine-readable reason in UPPER_SNAKE_CASE.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The engines that have this problem; empty when it has to do with none.
+	Engines       []Engine `protobuf:"varint,3,rep,packed,name=engines,proto3,enum=lockstep.v1.Engine" json:"engines,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModuleProblem) Reset() {
+	*x = ModuleProblem{}
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModuleProblem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModuleProblem) ProtoMessage() {}
+
+func (x *ModuleProblem) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModuleProblem.ProtoReflect.Descriptor instead.
+func (*ModuleProblem) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_module_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ModuleProblem) GetViolation() *Violation {
+	if x != nil {
+		return x.Violation
+	}
+	return nil
+}
+
+func (x *ModuleProblem) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ModuleProblem) GetEngines() []Engine {
+	if x != nil {
+		return x.Engines
+	}
+	return nil
+}
+
+// ProposeManifestRequest names a module.
+type ProposeManifestRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the module.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Version query, as in ModuleRef.
+	Version       string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProposeManifestRequest) Reset() {
+	*x = ProposeManifestRequest{}
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProposeManifestRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProposeManifestRequest) ProtoMessage() {}
+
+func (x *ProposeManifestRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProposeManifestRequest.ProtoReflect.Descriptor instead.
+func (*ProposeManifestRequest) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_module_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ProposeManifestRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *ProposeManifestRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+// ProposeManifestResponse is a proposal.
+type ProposeManifestResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version that was read.
+	Module *ModuleVersion `protobuf:"bytes,1,opt,name=module,proto3" json:"module,omitempty"`
+	// Text of a lockstep.yaml, with comments that say why.
+	Manifest string `protobuf:"bytes,2,opt,name=manifest,proto3" json:"manifest,omitempty"`
+	// The exported structs that were looked at, in the order of the source.
+	Structs []*StructJudgement `protobuf:"bytes,3,rep,name=structs,proto3" json:"structs,omitempty"`
+	// What cannot be read as it stands.
+	Problems      []*Violation `protobuf:"bytes,4,rep,name=problems,proto3" json:"problems,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProposeManifestResponse) Reset() {
+	*x = ProposeManifestResponse{}
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProposeManifestResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProposeManifestResponse) ProtoMessage() {}
+
+func (x *ProposeManifestResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProposeManifestResponse.ProtoReflect.Descriptor instead.
+func (*ProposeManifestResponse) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_module_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ProposeManifestResponse) GetModule() *ModuleVersion {
+	if x != nil {
+		return x.Module
+	}
+	return nil
+}
+
+func (x *ProposeManifestResponse) GetManifest() string {
+	if x != nil {
+		return x.Manifest
+	}
+	return ""
+}
+
+func (x *ProposeManifestResponse) GetStructs() []*StructJudgement {
+	if x != nil {
+		return x.Structs
+	}
+	return nil
+}
+
+func (x *ProposeManifestResponse) GetProblems() []*Violation {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+// StructJudgement says what a struct was taken for.
+type StructJudgement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The struct, as a manifest names it: "./models.User".
+	Pattern string `protobuf:"bytes,1,opt,name=pattern,proto3" json:"pattern,omitempty"`
+	// File in the module, relative to its root.
+	File string `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	// Line in the file, from 1.
+	Line int32 `protobuf:"varint,3,opt,name=line,proto3" json:"line,omitempty"`
+	// Whether it was taken for an entity.
+	Entity bool `protobuf:"varint,4,opt,name=entity,proto3" json:"entity,omitempty"`
+	// Why, as a clause.
+	Why string `protobuf:"bytes,5,opt,name=why,proto3" json:"why,omitempty"`
+	// Whether it was left out although it looks like an entity.
+	Doubtful      bool `protobuf:"varint,6,opt,name=doubtful,proto3" json:"doubtful,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StructJudgement) Reset() {
+	*x = StructJudgement{}
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StructJudgement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StructJudgement) ProtoMessage() {}
+
+func (x *StructJudgement) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StructJudgement.ProtoReflect.Descriptor instead.
+func (*StructJudgement) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_module_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *StructJudgement) GetPattern() string {
+	if x != nil {
+		return x.Pattern
+	}
+	return ""
+}
+
+func (x *StructJudgement) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *StructJudgement) GetLine() int32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *StructJudgement) GetEntity() bool {
+	if x != nil {
+		return x.Entity
+	}
+	return false
+}
+
+func (x *StructJudgement) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *StructJudgement) GetDoubtful() bool {
+	if x != nil {
+		return x.Doubtful
+	}
+	return false
+}
+
+// GetModuleGraphRequest names a set of modules.
+type GetModuleGraphRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The set.
+	Modules       *ModuleSet `protobuf:"bytes,1,opt,name=modules,proto3" json:"modules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetModuleGraphRequest) Reset() {
+	*x = GetModuleGraphRequest{}
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetModuleGraphRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetModuleGraphRequest) ProtoMessage() {}
+
+func (x *GetModuleGraphRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetModuleGraphRequest.ProtoReflect.Descriptor instead.
+func (*GetModuleGraphRequest) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_module_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *GetModuleGraphRequest) GetModules() *ModuleSet {
+	if x != nil {
+		return x.Modules
+	}
+	return nil
+}
+
+// GetModuleGraphResponse is the graph of a set.
+type GetModuleGraphResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The modules, sorted by path.
+	Modules []*ModuleNode `protobuf:"bytes,1,rep,name=modules,proto3" json:"modules,omitempty"`
+	// What to know: a retracted version and the like.
+	Warnings      []string `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetModuleGraphResponse) Reset() {
+	*x = GetModuleGraphResponse{}
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetModuleGraphResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetModuleGraphResponse) ProtoMessage() {}
+
+func (x *GetModuleGraphResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetModuleGraphResponse.ProtoReflect.Descriptor instead.
+func (*GetModuleGraphResponse) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_module_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *GetModuleGraphResponse) GetModules() []*ModuleNode {
+	if x != nil {
+		return x.Modules
+	}
+	return nil
+}
+
+func (x *GetModuleGraphResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+// ModuleNode is one module of a graph.
+type ModuleNode struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version that was selected.
+	Module *ModuleVersion `protobuf:"bytes,1,opt,name=module,proto3" json:"module,omitempty"`
+	// Whether the set names it.
+	Named bool `protobuf:"varint,2,opt,name=named,proto3" json:"named,omitempty"`
+	// Who requires it, in which version at least; superseded versions of a module
+	// that was raised count too.
+	RequiredBy []*ModuleRequirement `protobuf:"bytes,3,rep,name=required_by,json=requiredBy,proto3" json:"required_by,omitempty"`
+	// Names of the tables that it declares, sorted.
+	Tables []string `protobuf:"bytes,4,rep,name=tables,proto3" json:"tables,omitempty"`
+	// The tables of other modules that it extends.
+	Extends       []*TableExtension `protobuf:"bytes,5,rep,name=extends,proto3" json:"extends,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModuleNode) Reset() {
+	*x = ModuleNode{}
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModuleNode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModuleNode) ProtoMessage() {}
+
+func (x *ModuleNode) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModuleNode.ProtoReflect.Descriptor instead.
+func (*ModuleNode) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_module_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ModuleNode) GetModule() *ModuleVersion {
+	if x != nil {
+		return x.Module
+	}
+	return nil
+}
+
+func (x *ModuleNode) GetNamed() bool {
+	if x != nil {
+		return x.Named
+	}
+	return false
+}
+
+func (x *ModuleNode) GetRequiredBy() []*ModuleRequirement {
+	if x != nil {
+		return x.RequiredBy
+	}
+	return nil
+}
+
+func (x *ModuleNode) GetTables() []string {
+	if x != nil {
+		return x.Tables
+	}
+	return nil
+}
+
+func (x *ModuleNode) GetExtends() []*TableExtension {
+	if x != nil {
+		return x.Extends
+	}
+	return nil
+}
+
+// ModuleRequirement says that one module's go.mod requires another.
+type ModuleRequirement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The module that requires.
+	By *ModuleVersion `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	// The lowest version that it accepts.
+	Version       string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModuleRequirement) Reset() {
+	*x = ModuleRequirement{}
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModuleRequirement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModuleRequirement) ProtoMessage() {}
+
+func (x *ModuleRequirement) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModuleRequirement.ProtoReflect.Descriptor instead.
+func (*ModuleRequirement) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_module_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ModuleRequirement) GetBy() *ModuleVersion {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *ModuleRequirement) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+// TableExtension is what one module adds to the table of another.
+type TableExtension struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the table.
+	Table string `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	// Path of the module that declares it.
+	Owner string `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Names of the columns that are added.
+	Columns       []string `protobuf:"bytes,3,rep,name=columns,proto3" json:"columns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableExtension) Reset() {
+	*x = TableExtension{}
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableExtension) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableExtension) ProtoMessage() {}
+
+func (x *TableExtension) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_module_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableExtension.ProtoReflect.Descriptor instead.
+func (*TableExtension) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_module_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *TableExtension) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *TableExtension) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *TableExtension) GetColumns() []string {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
 var File_lockstep_v1_module_service_proto protoreflect.FileDescriptor
 
 const file_lockstep_v1_module_service_proto_rawDesc = "" +
 	"\n" +
-	" lockstep/v1/module_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x18lockstep/v1/change.proto\x1a\x18lockstep/v1/module.proto\x1a\x18lockstep/v1/schema.proto\"\x14\n" +
+	" lockstep/v1/module_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x18lockstep/v1/change.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\x1a\x18lockstep/v1/schema.proto\"\x14\n" +
 	"\x12ListModulesRequest\"K\n" +
 	"\x13ListModulesResponse\x124\n" +
 	"\amodules\x18\x01 \x03(\v2\x1a.lockstep.v1.OfferedModuleR\amodules\"?\n" +
@@ -626,12 +1415,15 @@ const file_lockstep_v1_module_service_proto_rawDesc = "" +
 	"\x04path\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18\x80\x042\t^[^\\s@]+$R\x04path\x12-\n" +
 	"\aversion\x18\x02 \x01(\tB\x13\xbaH\x10r\x0e\x18\x80\x012\t^[^\\s@]*$R\aversion\x12.\n" +
 	"\bentities\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xc8\x01\"\ar\x05\x10\x01\x18\x80\x04R\bentities\x12%\n" +
-	"\bmanifest\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80@R\bmanifest\"\xc7\x01\n" +
+	"\bmanifest\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80@R\bmanifest\"\xfb\x01\n" +
 	"\x11GetModuleResponse\x122\n" +
 	"\x06module\x18\x01 \x01(\v2\x1a.lockstep.v1.ModuleVersionR\x06module\x12*\n" +
 	"\x06tables\x18\x02 \x03(\v2\x12.lockstep.v1.TableR\x06tables\x126\n" +
 	"\brequires\x18\x03 \x03(\v2\x1a.lockstep.v1.ModuleVersionR\brequires\x12\x1a\n" +
-	"\bwarnings\x18\x04 \x03(\tR\bwarnings\"s\n" +
+	"\bwarnings\x18\x04 \x03(\tR\bwarnings\x122\n" +
+	"\n" +
+	"extensions\x18\x05 \x03(\v2\x12.lockstep.v1.TableR\n" +
+	"extensions\"s\n" +
 	"\x15CompareModulesRequest\x12*\n" +
 	"\x04from\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetR\x04from\x12.\n" +
 	"\x02to\x18\x02 \x01(\v2\x16.lockstep.v1.ModuleSetB\x06\xbaH\x03\xc8\x01\x01R\x02to\"\xbf\x01\n" +
@@ -639,12 +1431,69 @@ const file_lockstep_v1_module_service_proto_rawDesc = "" +
 	"\x04from\x18\x01 \x03(\v2\x1a.lockstep.v1.ModuleVersionR\x04from\x12*\n" +
 	"\x02to\x18\x02 \x03(\v2\x1a.lockstep.v1.ModuleVersionR\x02to\x12-\n" +
 	"\achanges\x18\x03 \x03(\v2\x13.lockstep.v1.ChangeR\achanges\x12\x1a\n" +
-	"\bwarnings\x18\x04 \x03(\tR\bwarnings2\xff\x03\n" +
+	"\bwarnings\x18\x04 \x03(\tR\bwarnings\"\xb6\x02\n" +
+	"\x12CheckModuleRequest\x12)\n" +
+	"\x04path\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18\x80\x042\t^[^\\s@]+$R\x04path\x12-\n" +
+	"\aversion\x18\x02 \x01(\tB\x13\xbaH\x10r\x0e\x18\x80\x012\t^[^\\s@]*$R\aversion\x12.\n" +
+	"\bentities\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xc8\x01\"\ar\x05\x10\x01\x18\x80\x04R\bentities\x12%\n" +
+	"\bmanifest\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80@R\bmanifest\x12@\n" +
+	"\aengines\x18\x05 \x03(\x0e2\x13.lockstep.v1.EngineB\x11\xbaH\x0e\x92\x01\v\x10\x10\"\a\x82\x01\x04\x10\x01 \x00R\aengines\x12-\n" +
+	"\aagainst\x18\x06 \x01(\tB\x13\xbaH\x10r\x0e\x18\x80\x012\t^[^\\s@]*$R\aagainst\"\xc9\x02\n" +
+	"\x13CheckModuleResponse\x122\n" +
+	"\x06module\x18\x01 \x01(\v2\x1a.lockstep.v1.ModuleVersionR\x06module\x12\x16\n" +
+	"\x06tables\x18\x02 \x01(\x05R\x06tables\x126\n" +
+	"\bproblems\x18\x03 \x03(\v2\x1a.lockstep.v1.ModuleProblemR\bproblems\x12\x1a\n" +
+	"\bwarnings\x18\x04 \x03(\tR\bwarnings\x12-\n" +
+	"\aengines\x18\x05 \x03(\x0e2\x13.lockstep.v1.EngineR\aengines\x124\n" +
+	"\aagainst\x18\x06 \x01(\v2\x1a.lockstep.v1.ModuleVersionR\aagainst\x12-\n" +
+	"\achanges\x18\a \x03(\v2\x13.lockstep.v1.ChangeR\achanges\"\x8c\x01\n" +
+	"\rModuleProblem\x124\n" +
+	"\tviolation\x18\x01 \x01(\v2\x16.lockstep.v1.ViolationR\tviolation\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12-\n" +
+	"\aengines\x18\x03 \x03(\x0e2\x13.lockstep.v1.EngineR\aengines\"r\n" +
+	"\x16ProposeManifestRequest\x12)\n" +
+	"\x04path\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18\x80\x042\t^[^\\s@]+$R\x04path\x12-\n" +
+	"\aversion\x18\x02 \x01(\tB\x13\xbaH\x10r\x0e\x18\x80\x012\t^[^\\s@]*$R\aversion\"\xd5\x01\n" +
+	"\x17ProposeManifestResponse\x122\n" +
+	"\x06module\x18\x01 \x01(\v2\x1a.lockstep.v1.ModuleVersionR\x06module\x12\x1a\n" +
+	"\bmanifest\x18\x02 \x01(\tR\bmanifest\x126\n" +
+	"\astructs\x18\x03 \x03(\v2\x1c.lockstep.v1.StructJudgementR\astructs\x122\n" +
+	"\bproblems\x18\x04 \x03(\v2\x16.lockstep.v1.ViolationR\bproblems\"\x99\x01\n" +
+	"\x0fStructJudgement\x12\x18\n" +
+	"\apattern\x18\x01 \x01(\tR\apattern\x12\x12\n" +
+	"\x04file\x18\x02 \x01(\tR\x04file\x12\x12\n" +
+	"\x04line\x18\x03 \x01(\x05R\x04line\x12\x16\n" +
+	"\x06entity\x18\x04 \x01(\bR\x06entity\x12\x10\n" +
+	"\x03why\x18\x05 \x01(\tR\x03why\x12\x1a\n" +
+	"\bdoubtful\x18\x06 \x01(\bR\bdoubtful\"Q\n" +
+	"\x15GetModuleGraphRequest\x128\n" +
+	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetB\x06\xbaH\x03\xc8\x01\x01R\amodules\"g\n" +
+	"\x16GetModuleGraphResponse\x121\n" +
+	"\amodules\x18\x01 \x03(\v2\x17.lockstep.v1.ModuleNodeR\amodules\x12\x1a\n" +
+	"\bwarnings\x18\x02 \x03(\tR\bwarnings\"\xe6\x01\n" +
+	"\n" +
+	"ModuleNode\x122\n" +
+	"\x06module\x18\x01 \x01(\v2\x1a.lockstep.v1.ModuleVersionR\x06module\x12\x14\n" +
+	"\x05named\x18\x02 \x01(\bR\x05named\x12?\n" +
+	"\vrequired_by\x18\x03 \x03(\v2\x1e.lockstep.v1.ModuleRequirementR\n" +
+	"requiredBy\x12\x16\n" +
+	"\x06tables\x18\x04 \x03(\tR\x06tables\x125\n" +
+	"\aextends\x18\x05 \x03(\v2\x1b.lockstep.v1.TableExtensionR\aextends\"Y\n" +
+	"\x11ModuleRequirement\x12*\n" +
+	"\x02by\x18\x01 \x01(\v2\x1a.lockstep.v1.ModuleVersionR\x02by\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\"V\n" +
+	"\x0eTableExtension\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12\x14\n" +
+	"\x05owner\x18\x02 \x01(\tR\x05owner\x12\x18\n" +
+	"\acolumns\x18\x03 \x03(\tR\acolumns2\xe6\x06\n" +
 	"\rModuleService\x12e\n" +
 	"\vListModules\x12\x1f.lockstep.v1.ListModulesRequest\x1a .lockstep.v1.ListModulesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/modules\x12\x8d\x01\n" +
 	"\x12ListModuleVersions\x12&.lockstep.v1.ListModuleVersionsRequest\x1a'.lockstep.v1.ListModuleVersionsResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/v1/modules/{path=**}/versions\x12|\n" +
 	"\tGetModule\x12\x1d.lockstep.v1.GetModuleRequest\x1a\x1e.lockstep.v1.GetModuleResponse\"0\x82\xd3\xe4\x93\x02*\x12(/v1/modules/{path=**}/versions/{version}\x12y\n" +
-	"\x0eCompareModules\x12\".lockstep.v1.CompareModulesRequest\x1a#.lockstep.v1.CompareModulesResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/modules:compareB;Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
+	"\x0eCompareModules\x12\".lockstep.v1.CompareModulesRequest\x1a#.lockstep.v1.CompareModulesResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/modules:compare\x12n\n" +
+	"\vCheckModule\x12\x1f.lockstep.v1.CheckModuleRequest\x1a .lockstep.v1.CheckModuleResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/modules:check\x12|\n" +
+	"\x0fProposeManifest\x12#.lockstep.v1.ProposeManifestRequest\x1a$.lockstep.v1.ProposeManifestResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/modules:propose\x12w\n" +
+	"\x0eGetModuleGraph\x12\".lockstep.v1.GetModuleGraphRequest\x1a#.lockstep.v1.GetModuleGraphResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/modules:graphB;Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
 
 var (
 	file_lockstep_v1_module_service_proto_rawDescOnce sync.Once
@@ -658,7 +1507,7 @@ func file_lockstep_v1_module_service_proto_rawDescGZIP() []byte {
 	return file_lockstep_v1_module_service_proto_rawDescData
 }
 
-var file_lockstep_v1_module_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_lockstep_v1_module_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_lockstep_v1_module_service_proto_goTypes = []any{
 	(*ListModulesRequest)(nil),         // 0: lockstep.v1.ListModulesRequest
 	(*ListModulesResponse)(nil),        // 1: lockstep.v1.ListModulesResponse
@@ -670,35 +1519,72 @@ var file_lockstep_v1_module_service_proto_goTypes = []any{
 	(*GetModuleResponse)(nil),          // 7: lockstep.v1.GetModuleResponse
 	(*CompareModulesRequest)(nil),      // 8: lockstep.v1.CompareModulesRequest
 	(*CompareModulesResponse)(nil),     // 9: lockstep.v1.CompareModulesResponse
-	(*ModuleVersion)(nil),              // 10: lockstep.v1.ModuleVersion
-	(*Table)(nil),                      // 11: lockstep.v1.Table
-	(*ModuleSet)(nil),                  // 12: lockstep.v1.ModuleSet
-	(*Change)(nil),                     // 13: lockstep.v1.Change
+	(*CheckModuleRequest)(nil),         // 10: lockstep.v1.CheckModuleRequest
+	(*CheckModuleResponse)(nil),        // 11: lockstep.v1.CheckModuleResponse
+	(*ModuleProblem)(nil),              // 12: lockstep.v1.ModuleProblem
+	(*ProposeManifestRequest)(nil),     // 13: lockstep.v1.ProposeManifestRequest
+	(*ProposeManifestResponse)(nil),    // 14: lockstep.v1.ProposeManifestResponse
+	(*StructJudgement)(nil),            // 15: lockstep.v1.StructJudgement
+	(*GetModuleGraphRequest)(nil),      // 16: lockstep.v1.GetModuleGraphRequest
+	(*GetModuleGraphResponse)(nil),     // 17: lockstep.v1.GetModuleGraphResponse
+	(*ModuleNode)(nil),                 // 18: lockstep.v1.ModuleNode
+	(*ModuleRequirement)(nil),          // 19: lockstep.v1.ModuleRequirement
+	(*TableExtension)(nil),             // 20: lockstep.v1.TableExtension
+	(*ModuleVersion)(nil),              // 21: lockstep.v1.ModuleVersion
+	(*Table)(nil),                      // 22: lockstep.v1.Table
+	(*ModuleSet)(nil),                  // 23: lockstep.v1.ModuleSet
+	(*Change)(nil),                     // 24: lockstep.v1.Change
+	(Engine)(0),                        // 25: lockstep.v1.Engine
+	(*Violation)(nil),                  // 26: lockstep.v1.Violation
 }
 var file_lockstep_v1_module_service_proto_depIdxs = []int32{
 	2,  // 0: lockstep.v1.ListModulesResponse.modules:type_name -> lockstep.v1.OfferedModule
 	5,  // 1: lockstep.v1.ListModuleVersionsResponse.versions:type_name -> lockstep.v1.VersionInfo
-	10, // 2: lockstep.v1.GetModuleResponse.module:type_name -> lockstep.v1.ModuleVersion
-	11, // 3: lockstep.v1.GetModuleResponse.tables:type_name -> lockstep.v1.Table
-	10, // 4: lockstep.v1.GetModuleResponse.requires:type_name -> lockstep.v1.ModuleVersion
-	12, // 5: lockstep.v1.CompareModulesRequest.from:type_name -> lockstep.v1.ModuleSet
-	12, // 6: lockstep.v1.CompareModulesRequest.to:type_name -> lockstep.v1.ModuleSet
-	10, // 7: lockstep.v1.CompareModulesResponse.from:type_name -> lockstep.v1.ModuleVersion
-	10, // 8: lockstep.v1.CompareModulesResponse.to:type_name -> lockstep.v1.ModuleVersion
-	13, // 9: lockstep.v1.CompareModulesResponse.changes:type_name -> lockstep.v1.Change
-	0,  // 10: lockstep.v1.ModuleService.ListModules:input_type -> lockstep.v1.ListModulesRequest
-	3,  // 11: lockstep.v1.ModuleService.ListModuleVersions:input_type -> lockstep.v1.ListModuleVersionsRequest
-	6,  // 12: lockstep.v1.ModuleService.GetModule:input_type -> lockstep.v1.GetModuleRequest
-	8,  // 13: lockstep.v1.ModuleService.CompareModules:input_type -> lockstep.v1.CompareModulesRequest
-	1,  // 14: lockstep.v1.ModuleService.ListModules:output_type -> lockstep.v1.ListModulesResponse
-	4,  // 15: lockstep.v1.ModuleService.ListModuleVersions:output_type -> lockstep.v1.ListModuleVersionsResponse
-	7,  // 16: lockstep.v1.ModuleService.GetModule:output_type -> lockstep.v1.GetModuleResponse
-	9,  // 17: lockstep.v1.ModuleService.CompareModules:output_type -> lockstep.v1.CompareModulesResponse
-	14, // [14:18] is the sub-list for method output_type
-	10, // [10:14] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	21, // 2: lockstep.v1.GetModuleResponse.module:type_name -> lockstep.v1.ModuleVersion
+	22, // 3: lockstep.v1.GetModuleResponse.tables:type_name -> lockstep.v1.Table
+	21, // 4: lockstep.v1.GetModuleResponse.requires:type_name -> lockstep.v1.ModuleVersion
+	22, // 5: lockstep.v1.GetModuleResponse.extensions:type_name -> lockstep.v1.Table
+	23, // 6: lockstep.v1.CompareModulesRequest.from:type_name -> lockstep.v1.ModuleSet
+	23, // 7: lockstep.v1.CompareModulesRequest.to:type_name -> lockstep.v1.ModuleSet
+	21, // 8: lockstep.v1.CompareModulesResponse.from:type_name -> lockstep.v1.ModuleVersion
+	21, // 9: lockstep.v1.CompareModulesResponse.to:type_name -> lockstep.v1.ModuleVersion
+	24, // 10: lockstep.v1.CompareModulesResponse.changes:type_name -> lockstep.v1.Change
+	25, // 11: lockstep.v1.CheckModuleRequest.engines:type_name -> lockstep.v1.Engine
+	21, // 12: lockstep.v1.CheckModuleResponse.module:type_name -> lockstep.v1.ModuleVersion
+	12, // 13: lockstep.v1.CheckModuleResponse.problems:type_name -> lockstep.v1.ModuleProblem
+	25, // 14: lockstep.v1.CheckModuleResponse.engines:type_name -> lockstep.v1.Engine
+	21, // 15: lockstep.v1.CheckModuleResponse.against:type_name -> lockstep.v1.ModuleVersion
+	24, // 16: lockstep.v1.CheckModuleResponse.changes:type_name -> lockstep.v1.Change
+	26, // 17: lockstep.v1.ModuleProblem.violation:type_name -> lockstep.v1.Violation
+	25, // 18: lockstep.v1.ModuleProblem.engines:type_name -> lockstep.v1.Engine
+	21, // 19: lockstep.v1.ProposeManifestResponse.module:type_name -> lockstep.v1.ModuleVersion
+	15, // 20: lockstep.v1.ProposeManifestResponse.structs:type_name -> lockstep.v1.StructJudgement
+	26, // 21: lockstep.v1.ProposeManifestResponse.problems:type_name -> lockstep.v1.Violation
+	23, // 22: lockstep.v1.GetModuleGraphRequest.modules:type_name -> lockstep.v1.ModuleSet
+	18, // 23: lockstep.v1.GetModuleGraphResponse.modules:type_name -> lockstep.v1.ModuleNode
+	21, // 24: lockstep.v1.ModuleNode.module:type_name -> lockstep.v1.ModuleVersion
+	19, // 25: lockstep.v1.ModuleNode.required_by:type_name -> lockstep.v1.ModuleRequirement
+	20, // 26: lockstep.v1.ModuleNode.extends:type_name -> lockstep.v1.TableExtension
+	21, // 27: lockstep.v1.ModuleRequirement.by:type_name -> lockstep.v1.ModuleVersion
+	0,  // 28: lockstep.v1.ModuleService.ListModules:input_type -> lockstep.v1.ListModulesRequest
+	3,  // 29: lockstep.v1.ModuleService.ListModuleVersions:input_type -> lockstep.v1.ListModuleVersionsRequest
+	6,  // 30: lockstep.v1.ModuleService.GetModule:input_type -> lockstep.v1.GetModuleRequest
+	8,  // 31: lockstep.v1.ModuleService.CompareModules:input_type -> lockstep.v1.CompareModulesRequest
+	10, // 32: lockstep.v1.ModuleService.CheckModule:input_type -> lockstep.v1.CheckModuleRequest
+	13, // 33: lockstep.v1.ModuleService.ProposeManifest:input_type -> lockstep.v1.ProposeManifestRequest
+	16, // 34: lockstep.v1.ModuleService.GetModuleGraph:input_type -> lockstep.v1.GetModuleGraphRequest
+	1,  // 35: lockstep.v1.ModuleService.ListModules:output_type -> lockstep.v1.ListModulesResponse
+	4,  // 36: lockstep.v1.ModuleService.ListModuleVersions:output_type -> lockstep.v1.ListModuleVersionsResponse
+	7,  // 37: lockstep.v1.ModuleService.GetModule:output_type -> lockstep.v1.GetModuleResponse
+	9,  // 38: lockstep.v1.ModuleService.CompareModules:output_type -> lockstep.v1.CompareModulesResponse
+	11, // 39: lockstep.v1.ModuleService.CheckModule:output_type -> lockstep.v1.CheckModuleResponse
+	14, // 40: lockstep.v1.ModuleService.ProposeManifest:output_type -> lockstep.v1.ProposeManifestResponse
+	17, // 41: lockstep.v1.ModuleService.GetModuleGraph:output_type -> lockstep.v1.GetModuleGraphResponse
+	35, // [35:42] is the sub-list for method output_type
+	28, // [28:35] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_lockstep_v1_module_service_proto_init() }
@@ -707,7 +1593,9 @@ func file_lockstep_v1_module_service_proto_init() {
 		return
 	}
 	file_lockstep_v1_change_proto_init()
+	file_lockstep_v1_failure_proto_init()
 	file_lockstep_v1_module_proto_init()
+	file_lockstep_v1_plan_proto_init()
 	file_lockstep_v1_schema_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -715,7 +1603,7 @@ func file_lockstep_v1_module_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lockstep_v1_module_service_proto_rawDesc), len(file_lockstep_v1_module_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

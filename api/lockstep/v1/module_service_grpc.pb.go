@@ -23,6 +23,9 @@ const (
 	ModuleService_ListModuleVersions_FullMethodName = "/lockstep.v1.ModuleService/ListModuleVersions"
 	ModuleService_GetModule_FullMethodName          = "/lockstep.v1.ModuleService/GetModule"
 	ModuleService_CompareModules_FullMethodName     = "/lockstep.v1.ModuleService/CompareModules"
+	ModuleService_CheckModule_FullMethodName        = "/lockstep.v1.ModuleService/CheckModule"
+	ModuleService_ProposeManifest_FullMethodName    = "/lockstep.v1.ModuleService/ProposeManifest"
+	ModuleService_GetModuleGraph_FullMethodName     = "/lockstep.v1.ModuleService/GetModuleGraph"
 )
 
 // ModuleServiceClient is the client API for ModuleService service.
@@ -43,6 +46,16 @@ type ModuleServiceClient interface {
 	// CompareModules returns what leads from one set of versions to another, and
 	// the effect of each change on running code and on data.
 	CompareModules(ctx context.Context, in *CompareModulesRequest, opts ...grpc.CallOption) (*CompareModulesResponse, error)
+	// CheckModule finds every problem of a module at once, for the engines named,
+	// and what changed since a published version of it. What is wrong with the
+	// module is the answer, not an error.
+	CheckModule(ctx context.Context, in *CheckModuleRequest, opts ...grpc.CallOption) (*CheckModuleResponse, error)
+	// ProposeManifest reads a module that has no manifest and proposes one, with
+	// the reason why each struct was taken for an entity or left out.
+	ProposeManifest(ctx context.Context, in *ProposeManifestRequest, opts ...grpc.CallOption) (*ProposeManifestResponse, error)
+	// GetModuleGraph returns who brings what: the modules of a set, who requires
+	// which version of whom, and the tables of each.
+	GetModuleGraph(ctx context.Context, in *GetModuleGraphRequest, opts ...grpc.CallOption) (*GetModuleGraphResponse, error)
 }
 
 type moduleServiceClient struct {
@@ -93,6 +106,36 @@ func (c *moduleServiceClient) CompareModules(ctx context.Context, in *CompareMod
 	return out, nil
 }
 
+func (c *moduleServiceClient) CheckModule(ctx context.Context, in *CheckModuleRequest, opts ...grpc.CallOption) (*CheckModuleResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckModuleResponse)
+	err := c.cc.Invoke(ctx, ModuleService_CheckModule_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *moduleServiceClient) ProposeManifest(ctx context.Context, in *ProposeManifestRequest, opts ...grpc.CallOption) (*ProposeManifestResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ProposeManifestResponse)
+	err := c.cc.Invoke(ctx, ModuleService_ProposeManifest_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *moduleServiceClient) GetModuleGraph(ctx context.Context, in *GetModuleGraphRequest, opts ...grpc.CallOption) (*GetModuleGraphResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetModuleGraphResponse)
+	err := c.cc.Invoke(ctx, ModuleService_GetModuleGraph_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ModuleServiceServer is the server API for ModuleService service.
 // All implementations must embed UnimplementedModuleServiceServer
 // for forward compatibility.
@@ -111,6 +154,16 @@ type ModuleServiceServer interface {
 	// CompareModules returns what leads from one set of versions to another, and
 	// the effect of each change on running code and on data.
 	CompareModules(context.Context, *CompareModulesRequest) (*CompareModulesResponse, error)
+	// CheckModule finds every problem of a module at once, for the engines named,
+	// and what changed since a published version of it. What is wrong with the
+	// module is the answer, not an error.
+	CheckModule(context.Context, *CheckModuleRequest) (*CheckModuleResponse, error)
+	// ProposeManifest reads a module that has no manifest and proposes one, with
+	// the reason why each struct was taken for an entity or left out.
+	ProposeManifest(context.Context, *ProposeManifestRequest) (*ProposeManifestResponse, error)
+	// GetModuleGraph returns who brings what: the modules of a set, who requires
+	// which version of whom, and the tables of each.
+	GetModuleGraph(context.Context, *GetModuleGraphRequest) (*GetModuleGraphResponse, error)
 	mustEmbedUnimplementedModuleServiceServer()
 }
 
@@ -132,6 +185,15 @@ func (UnimplementedModuleServiceServer) GetModule(context.Context, *GetModuleReq
 }
 func (UnimplementedModuleServiceServer) CompareModules(context.Context, *CompareModulesRequest) (*CompareModulesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CompareModules not implemented")
+}
+func (UnimplementedModuleServiceServer) CheckModule(context.Context, *CheckModuleRequest) (*CheckModuleResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckModule not implemented")
+}
+func (UnimplementedModuleServiceServer) ProposeManifest(context.Context, *ProposeManifestRequest) (*ProposeManifestResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ProposeManifest not implemented")
+}
+func (UnimplementedModuleServiceServer) GetModuleGraph(context.Context, *GetModuleGraphRequest) (*GetModuleGraphResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetModuleGraph not implemented")
 }
 func (UnimplementedModuleServiceServer) mustEmbedUnimplementedModuleServiceServer() {}
 func (UnimplementedModuleServiceServer) testEmbeddedByValue()                       {}
@@ -226,6 +288,60 @@ func _ModuleService_CompareModules_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ModuleService_CheckModule_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckModuleRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ModuleServiceServer).CheckModule(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ModuleService_CheckModule_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ModuleServiceServer).CheckModule(ctx, req.(*CheckModuleRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ModuleService_ProposeManifest_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ProposeManifestRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ModuleServiceServer).ProposeManifest(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ModuleService_ProposeManifest_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ModuleServiceServer).ProposeManifest(ctx, req.(*ProposeManifestRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ModuleService_GetModuleGraph_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetModuleGraphRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ModuleServiceServer).GetModuleGraph(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ModuleService_GetModuleGraph_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ModuleServiceServer).GetModuleGraph(ctx, req.(*GetModuleGraphRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ModuleService_ServiceDesc is the grpc.ServiceDesc for ModuleService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -248,6 +364,18 @@ var ModuleService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CompareModules",
 			Handler:    _ModuleService_CompareModules_Handler,
+		},
+		{
+			MethodName: "CheckModule",
+			Handler:    _ModuleService_CheckModule_Handler,
+		},
+		{
+			MethodName: "ProposeManifest",
+			Handler:    _ModuleService_ProposeManifest_Handler,
+		},
+		{
+			MethodName: "GetModuleGraph",
+			Handler:    _ModuleService_GetModuleGraph_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -148,7 +148,9 @@ type Column struct {
 	// Whether the database numbers the rows.
 	AutoIncrement bool `protobuf:"varint,7,opt,name=auto_increment,json=autoIncrement,proto3" json:"auto_increment,omitempty"`
 	// Comment in the database.
-	Comment       string `protobuf:"bytes,8,opt,name=comment,proto3" json:"comment,omitempty"`
+	Comment string `protobuf:"bytes,8,opt,name=comment,proto3" json:"comment,omitempty"`
+	// Where the column was declared; absent in snapshots.
+	Origin        *Origin `protobuf:"bytes,9,opt,name=origin,proto3" json:"origin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -237,6 +239,13 @@ func (x *Column) GetComment() string {
 		return x.Comment
 	}
 	return ""
+}
+
+func (x *Column) GetOrigin() *Origin {
+	if x != nil {
+		return x.Origin
+	}
+	return nil
 }
 
 // Index is an index or a unique constraint.
@@ -476,7 +485,7 @@ func (x *Check) GetExpression() string {
 	return ""
 }
 
-// Origin is the place in a module that declares a table.
+// Origin is the place in a module that declares a table or a column.
 type Origin struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Path of the module.
@@ -572,7 +581,7 @@ const file_lockstep_v1_schema_proto_rawDesc = "" +
 	"\aindexes\x18\x05 \x03(\v2\x12.lockstep.v1.IndexR\aindexes\x12:\n" +
 	"\fforeign_keys\x18\x06 \x03(\v2\x17.lockstep.v1.ForeignKeyR\vforeignKeys\x12*\n" +
 	"\x06checks\x18\a \x03(\v2\x12.lockstep.v1.CheckR\x06checks\x12+\n" +
-	"\x06origin\x18\b \x01(\v2\x13.lockstep.v1.OriginR\x06origin\"\xa2\x02\n" +
+	"\x06origin\x18\b \x01(\v2\x13.lockstep.v1.OriginR\x06origin\"\xcf\x02\n" +
 	"\x06Column\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12#\n" +
@@ -581,7 +590,8 @@ const file_lockstep_v1_schema_proto_rawDesc = "" +
 	"\rdefault_value\x18\x05 \x01(\tH\x00R\fdefaultValue\x88\x01\x01\x122\n" +
 	"\x15default_is_expression\x18\x06 \x01(\bR\x13defaultIsExpression\x12%\n" +
 	"\x0eauto_increment\x18\a \x01(\bR\rautoIncrement\x12\x18\n" +
-	"\acomment\x18\b \x01(\tR\acommentB\x10\n" +
+	"\acomment\x18\b \x01(\tR\acomment\x12+\n" +
+	"\x06origin\x18\t \x01(\v2\x13.lockstep.v1.OriginR\x06originB\x10\n" +
 	"\x0e_default_value\"\x97\x01\n" +
 	"\x05Index\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
@@ -640,11 +650,12 @@ var file_lockstep_v1_schema_proto_depIdxs = []int32{
 	3, // 2: lockstep.v1.Table.foreign_keys:type_name -> lockstep.v1.ForeignKey
 	4, // 3: lockstep.v1.Table.checks:type_name -> lockstep.v1.Check
 	5, // 4: lockstep.v1.Table.origin:type_name -> lockstep.v1.Origin
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	5, // 5: lockstep.v1.Column.origin:type_name -> lockstep.v1.Origin
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_lockstep_v1_schema_proto_init() }

@@ -19,16 +19,21 @@ func Failure(f *fault.Error) *lockstepv1.Failure {
 		RolledBack: f.RolledBack,
 	}
 	for _, v := range f.Violations {
-		out.Violations = append(out.Violations, &lockstepv1.Violation{
-			Subject:     v.Subject,
-			File:        v.Position.File,
-			Line:        int32(v.Position.Line),   //nolint:gosec // a line of a file of at most some MiB
-			Column:      int32(v.Position.Column), //nolint:gosec // a column of such a line
-			Description: v.Description,
-			Suggestion:  v.Suggestion,
-		})
+		out.Violations = append(out.Violations, Violation(v))
 	}
 	return out
+}
+
+// Violation translates one problem of several.
+func Violation(v fault.Violation) *lockstepv1.Violation {
+	return &lockstepv1.Violation{
+		Subject:     v.Subject,
+		File:        v.Position.File,
+		Line:        int32(v.Position.Line),   //nolint:gosec // a line of a file of at most some MiB
+		Column:      int32(v.Position.Column), //nolint:gosec // a column of such a line
+		Description: v.Description,
+		Suggestion:  v.Suggestion,
+	}
 }
 
 // FromFailure is the inverse of Failure.
