@@ -14,7 +14,7 @@ import (
 func (a *app) moduleCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "module",
-		Short: "List, show, compare and publish entity modules",
+		Short: "List, show, compare, check and publish entity modules",
 		Long: "An entity module is a Go module that holds entity structs. Its versions come from\n" +
 			"module sources: Go module proxies (https://…, file://…), or a working copy (--replace).",
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -25,7 +25,10 @@ func (a *app) moduleCommand() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.versionsCommand(), a.showCommand(), a.compareCommand(), a.publishCommand())
+	cmd.AddCommand(
+		a.versionsCommand(), a.showCommand(), a.compareCommand(), a.graphCommand(),
+		a.initCommand(), a.checkCommand(), a.publishCommand(),
+	)
 	return cmd
 }
 

@@ -41,6 +41,11 @@ func (p *Printer) Module(r *lockstepv1.GetModuleResponse) {
 	for _, t := range r.GetTables() {
 		p.table(t)
 	}
+	for _, t := range r.GetExtensions() {
+		p.line()
+		p.line(p.paint(dim, "adds to a table of "+t.GetOrigin().GetModule()+":"))
+		p.table(t)
+	}
 	p.line()
 	p.line(count(len(r.GetTables()), "table"))
 }
@@ -122,13 +127,18 @@ func (p *Printer) Comparison(r *lockstepv1.CompareModulesResponse) {
 		p.field(name, l)
 	}
 	p.Warnings(r.GetWarnings())
-	if len(r.GetChanges()) == 0 {
+	p.changes(r.GetChanges())
+}
+
+// changes writes changes with their effects, by table.
+func (p *Printer) changes(changes []*lockstepv1.Change) {
+	if len(changes) == 0 {
 		p.line()
 		p.line("No changes.")
 		return
 	}
-	entries := make([]entry, 0, len(r.GetChanges()))
-	for _, c := range r.GetChanges() {
+	entries := make([]entry, 0, len(changes))
+	for _, c := range changes {
 		entries = append(entries, entry{
 			change: c, note: effectNote(c), alarm: c.GetEffect() == lockstepv1.Effect_EFFECT_DESTRUCTIVE,
 		})

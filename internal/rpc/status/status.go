@@ -35,6 +35,7 @@ const (
 	ExitBug     = 1  // unexpected
 	ExitPending = 2  // with --exit-code: there is something to execute
 	ExitUsage   = 64 // the command line is wrong
+	ExitInput   = 65 // bad input: a module, an entity, a request
 )
 
 // exitRolledBack is the exit code of an execution that failed and was undone.
