@@ -168,15 +168,37 @@ func (p *pass) run() *Result {
 }
 
 // joins are the join tables, in the order of the structs that declare them:
-// after these, so that a struct of the same name has precedence.
+// after these, so that a struct of the same name has precedence. Where a struct
+// has one of the other side as well, GORM takes up that side first.
 func (p *pass) joins() []*model {
-	var out []*model
-	for _, m := range p.order {
+	var (
+		out   []*model
+		visit func(m *model)
+	)
+	done := map[*model]bool{}
+	visit = func(m *model) {
+		if done[m] {
+			return
+		}
+		done[m] = true
+		depended := map[*model]bool{}
 		for _, r := range m.relations {
-			if r.join != nil && !m.foreign && !m.excluded {
+			depended[r.target] = depended[r.target] || r.kind == has
+		}
+		for _, r := range m.relations {
+			if r.join == nil {
+				continue
+			}
+			if depended[r.target] {
+				visit(r.target)
+			}
+			if !m.foreign && !m.excluded {
 				out = append(out, r.join)
 			}
 		}
+	}
+	for _, m := range p.order {
+		visit(m)
 	}
 	return out
 }

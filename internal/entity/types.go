@@ -34,6 +34,9 @@ func (p *pass) columnType(f *field) schema.Type {
 		}
 		engineTypes["sqlite"] = f.settings["TYPE"]
 	}
+	if f.dataType == gorm.String && f.size == 0 && f.inheritsIndex() {
+		engineTypes = f.asIndexed(engineTypes)
+	}
 	if f.lock.typ != "" {
 		engineTypes = nil
 		raw := *f
@@ -54,6 +57,25 @@ func (p *pass) columnType(f *field) schema.Type {
 		t.Engine = engineTypes
 	}
 	return t
+}
+
+// inheritsIndex says whether a struct that embeds f has an index tag: that makes
+// no index, but GORM's MySQL and SQL Server dialectors see it on the column.
+func (f *field) inheritsIndex() bool {
+	own := gorm.ParseTagSetting(f.tag.Get("gorm"), ";")
+	for _, key := range []string{"INDEX", "UNIQUE"} {
+		if f.settings[key] != "" && own[key] == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// asIndexed are the types of an indexed text of no size, where they are others.
+func (f *field) asIndexed(engineTypes map[string]string) map[string]string {
+	out := map[string]string{"mysql": "varchar(191)", "mariadb": "varchar(191)", "sqlserver": "nvarchar(256)"}
+	maps.Copy(out, engineTypes)
+	return out
 }
 
 func neutralType(f *field) schema.Type {

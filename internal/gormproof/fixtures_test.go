@@ -17,13 +17,17 @@ import (
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/checks"
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/defaults"
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/embeds"
+	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/expressions"
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/generics"
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/indexes"
+	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/inherited"
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/joins"
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/jointable"
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/keys"
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/kinds"
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/longnames"
+	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/mytypes"
+	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/oddkeys"
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/partial"
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/permissions"
 	"github.com/lockstepdb/lockstep/internal/gormproof/fixtures/pgtypes"
@@ -55,6 +59,10 @@ func fixtures() []fixture {
 	list := []fixture{
 		plain("kinds", kinds.Models()),
 		plain("defaults", defaults.Models()),
+		plain("expressions", expressions.Models(), dialect.SQLite, dialect.Postgres),
+		plain("mytypes", mytypes.Models(), dialect.MySQL, dialect.MariaDB),
+		plain("oddkeys", oddkeys.Models(), dialect.SQLite, dialect.Postgres),
+		plain("inherited", inherited.Models(), dialect.SQLite, dialect.Postgres),
 		plain("valuers", valuers.Models()),
 		plain("thirdparty", thirdparty.Models()),
 		plain("pgtypes", pgtypes.Models(), dialect.Postgres),

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/dialect/mysql"
 	"github.com/lockstepdb/lockstep/internal/dialect/postgres"
 	"github.com/lockstepdb/lockstep/internal/dialect/sqlite"
 	"github.com/lockstepdb/lockstep/internal/enginetest"
@@ -51,6 +52,16 @@ func EachEngine(t *testing.T, test func(t *testing.T, e Engine)) {
 			t.Run(server.Name, func(t *testing.T) { test(t, postgresEngine(server)) })
 		}
 	})
+	t.Run("mysql", func(t *testing.T) {
+		for _, server := range enginetest.MySQL(t) {
+			t.Run(server.Name, func(t *testing.T) { test(t, mysqlEngine(server, mysql.New())) })
+		}
+	})
+	t.Run("mariadb", func(t *testing.T) {
+		for _, server := range enginetest.MariaDB(t) {
+			t.Run(server.Name, func(t *testing.T) { test(t, mysqlEngine(server, mysql.New(mysql.WithMariaDB()))) })
+		}
+	})
 }
 
 func sqliteEngine() Engine {
@@ -69,6 +80,14 @@ func postgresEngine(server enginetest.Server) Engine {
 			_, target := enginetest.UnusedSchema(t, server)
 			return target
 		},
+	}
+}
+
+func mysqlEngine(server enginetest.Server, d dialect.Dialect) Engine {
+	return Engine{
+		Name: server.Name, Dialect: d, Connect: enginetest.Connect, Catalogue: mysqlCatalogue,
+		Fresh:   func(t testing.TB) string { return enginetest.FreshDatabase(t, server) },
+		Scratch: func(t testing.TB, _ string) string { return enginetest.FreshDatabase(t, server) },
 	}
 }
 

@@ -92,8 +92,20 @@ func lowerTable(t *schema.Table) string {
 	if numbered != "" {
 		t.PrimaryKey = []string{numbered}
 	}
-	dialect.DropKeyUniques(t)
+	if !isRowID(t) {
+		dialect.DropKeyUniques(t)
+	}
 	return ""
+}
+
+// isRowID tells whether the primary key is an alias of the rowid, which has no
+// index of its own, so that a unique constraint on it is not the same again.
+func isRowID(t *schema.Table) bool {
+	if len(t.PrimaryKey) != 1 {
+		return false
+	}
+	c := t.Column(t.PrimaryKey[0])
+	return c != nil && strings.EqualFold(c.Physical, "integer")
 }
 
 func columnType(c *schema.Column) string { return c.Physical }
