@@ -59,6 +59,8 @@ type Naming struct {
 type StorageType struct {
 	Type    string
 	Engines map[string]string
+
+	wrong string // what the text of the manifest says instead
 }
 
 // storageTypeKey is the key of the type for all engines.
@@ -71,7 +73,8 @@ func (t *StorageType) UnmarshalYAML(unmarshal func(any) error) error {
 	}
 	fields := map[string]string{}
 	if err := unmarshal(&fields); err != nil {
-		return errors.New("a column type is a text, or a mapping of type and engines to texts")
+		t.wrong = "a column type is a text, or a mapping of type and engines to texts"
+		return nil //nolint:nilerr // ParseManifest reports it, with its place
 	}
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		switch {
@@ -83,7 +86,7 @@ func (t *StorageType) UnmarshalYAML(unmarshal func(any) error) error {
 			}
 			t.Engines[key] = fields[key]
 		default:
-			return fmt.Errorf("unknown key %q: the keys of a column type are type and %s", key, strings.Join(engines(), ", "))
+			t.wrong = fmt.Sprintf("unknown key %q: the keys of a column type are type and %s", key, strings.Join(engines(), ", "))
 		}
 	}
 	return nil
@@ -136,6 +139,9 @@ func (m *Manifest) check(data []byte, name string) error {
 	for key, list := range map[string]map[string]*StorageType{"serializers": m.Serializers, "known_types": m.KnownTypes} {
 		for _, entry := range slices.Sorted(maps.Keys(list)) {
 			at := fault.Position{File: name, Line: lineOf(data, entry)}
+			if t := list[entry]; t != nil && t.wrong != "" {
+				return manifestFault(name, at, t.wrong, "write: "+entry+": TYPE")
+			}
 			if entry == "" || list[entry].empty() {
 				return manifestFault(name, at, fmt.Sprintf("the entry %q of %s gives no column type", entry, key), "write: "+entry+": TYPE")
 			}
