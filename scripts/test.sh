@@ -59,6 +59,9 @@ if [[ -n $raced ]]; then
   CGO_ENABLED=1 go test -race -timeout 10m "${flags[@]}" $raced || failed=1
 fi
 
+title "go test, against GORM"
+(cd internal/gormproof && go test -timeout 10m "${flags[@]}" ./...) || failed=1
+
 title "example modules"
 for mod in entities/*/go.mod; do
   dir=$(dirname "$mod")

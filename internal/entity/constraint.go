@@ -107,6 +107,9 @@ func (p *pass) foreignKey(t *schema.Table, r *relation, c *constraint) {
 		p.reportField(r.field, hintTable, "the table name of %s, which it refers to, cannot be told from TableName", typeName(c.target.typ))
 		return
 	}
+	if given, _, ok := strings.Cut(r.field.settings["CONSTRAINT"], ","); ok && given == c.name {
+		p.givenName(r.field, "foreign key", given)
+	}
 	fk := &schema.ForeignKey{Name: c.name, RefTable: c.target.table}
 	var err error
 	if fk.OnDelete, err = action(c.onDelete); err == nil {
@@ -155,6 +158,7 @@ func (p *pass) checks(m *model, t *schema.Table) {
 		switch {
 		case len(parts) > 1 && isWord(parts[0]):
 			check.Name, check.Expr = parts[0], strings.Join(parts[1:], ",")
+			p.givenName(f, "check", check.Name)
 		case parts[0] == "":
 			check.Expr = strings.Join(parts[1:], ",")
 		}

@@ -139,6 +139,8 @@ func (p *pass) fieldIndex(m *model, f *field, key, tag string) (*index, bool) {
 			sub = composite
 		}
 		name = m.namer.IndexName(m.table, sub)
+	} else {
+		p.givenName(f, "index", name)
 	}
 	x := &index{
 		name: name, class: settings["CLASS"], method: settings["TYPE"], where: settings["WHERE"],
@@ -181,6 +183,19 @@ func (p *pass) indexPart(f *field, tag string, settings map[string]string) (inde
 		part.Length = n
 	}
 	return part, true
+}
+
+// maxGivenName is the longest name that every engine takes as it is.
+const maxGivenName = 63
+
+// givenName refuses a name that was given by hand and is too long. GORM cuts only
+// those it makes itself: PostgreSQL would cut this one silently, and GORM never
+// find it again, MySQL refuse it.
+func (p *pass) givenName(f *field, what, name string) {
+	if len(name) > maxGivenName {
+		p.reportField(f, "give it a shorter name", "the name of the %s %s has %d bytes, and not every engine takes more than %d",
+			what, name, len(name), maxGivenName)
+	}
 }
 
 // indexPos is the field that first names an index.

@@ -58,8 +58,8 @@ func postgresCatalogue(ctx context.Context, db *sql.DB) ([]string, error) {
 }
 
 // texts runs a query and returns its rows as text; NULL is "".
-func texts(ctx context.Context, db *sql.DB, query string, args ...any) ([][]string, error) {
-	rows, err := db.QueryContext(ctx, query, args...)
+func texts(ctx context.Context, db *sql.DB, query string) ([][]string, error) {
+	rows, err := db.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}

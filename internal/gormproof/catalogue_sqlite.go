@@ -98,10 +98,10 @@ func tableClauses(table, text string) []string {
 	end := closing(tokens, open)
 	var lines []string
 	for _, item := range splitTokens(tokens[open+1 : end]) {
-		switch word := strings.ToUpper(item[0]); {
-		case word == "PRIMARY":
+		switch strings.ToUpper(item[0]) {
+		case "PRIMARY":
 			continue
-		case word == "CONSTRAINT" || word == "FOREIGN" || word == "CHECK" || word == "UNIQUE":
+		case "CONSTRAINT", "FOREIGN", "CHECK", "UNIQUE":
 			line := strings.Join(item, " ")
 			if i := strings.Index(line, " REFERENCES "); i > 0 { // its actions are among the foreign keys
 				line, _, _ = strings.Cut(line, " ON ")
@@ -110,7 +110,7 @@ func tableClauses(table, text string) []string {
 			continue
 		}
 		for i, token := range item {
-			switch word := strings.ToUpper(token); word {
+			switch strings.ToUpper(token) {
 			case "AUTOINCREMENT", "CHECK", "REFERENCES", "UNIQUE", "COLLATE", "GENERATED":
 				line := "clause | " + table + " | " + item[0] + " " + strings.Join(item[i:], " ")
 				lines = append(lines, strings.TrimSuffix(line, " NOT NULL"))

@@ -46,21 +46,35 @@ func (e Engine) Engine() dialect.Engine { return e.Dialect.Engine() }
 // EachEngine runs a test on every engine at hand.
 func EachEngine(t *testing.T, test func(t *testing.T, e Engine)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { test(t, sqliteEngine()) })
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, sqliteEngine())
+	})
 	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
 		for _, server := range enginetest.Postgres(t) {
-			t.Run(server.Name, func(t *testing.T) { test(t, postgresEngine(server)) })
+			eachServer(t, server, postgresEngine(server), test)
 		}
 	})
 	t.Run("mysql", func(t *testing.T) {
+		t.Parallel()
 		for _, server := range enginetest.MySQL(t) {
-			t.Run(server.Name, func(t *testing.T) { test(t, mysqlEngine(server, mysql.New())) })
+			eachServer(t, server, mysqlEngine(server, mysql.New()), test)
 		}
 	})
 	t.Run("mariadb", func(t *testing.T) {
+		t.Parallel()
 		for _, server := range enginetest.MariaDB(t) {
-			t.Run(server.Name, func(t *testing.T) { test(t, mysqlEngine(server, mysql.New(mysql.WithMariaDB()))) })
+			eachServer(t, server, mysqlEngine(server, mysql.New(mysql.WithMariaDB())), test)
 		}
+	})
+}
+
+func eachServer(t *testing.T, server enginetest.Server, e Engine, test func(*testing.T, Engine)) {
+	t.Helper()
+	t.Run(server.Name, func(t *testing.T) {
+		t.Parallel()
+		test(t, e)
 	})
 }
 
