@@ -43,15 +43,20 @@ func (Dialect) Lower(s *schema.Schema) (*schema.Schema, error) {
 	return dialect.Lowering{
 		Engine: dialect.SQLServer, Mapping: MappingVersion,
 		MaxIdentifier: maxIdentifier, MaxGenerated: maxGenerated, FoldCase: true,
-		Type: lowerType, Table: lowerTable,
+		Refuse: func(string) string { return "" }, // quoted, every name is one
+		Type:   lowerType, Table: lowerTable,
 	}.Lower(s)
 }
 
 // lowerType sets c.Physical as GORM's DataTypeOf does, without IDENTITY, which
 // is a property of the column and not of its type.
 func lowerType(c *schema.Column) string {
-	if c.Physical = c.Type.Engine[string(dialect.SQLServer)]; c.Physical == "" {
+	own := c.Type.Engine[string(dialect.SQLServer)]
+	if c.Physical = own; own == "" {
 		c.Physical = physical(c.Type)
+	}
+	if own != "" || c.Type.Kind == schema.Raw {
+		c.AutoIncrement = false // GORM numbers no column whose type is given verbatim
 	}
 	switch base := strings.ToLower(c.Physical); {
 	case c.Physical == "":
