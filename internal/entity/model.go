@@ -85,7 +85,7 @@ func (p *pass) parseModel(named *types.Named) *model {
 	if site, ok := p.w.index.types[m.pos]; ok {
 		m.dirs, _ = parseDirectives(site.doc)
 	}
-	m.excluded = m.dirs.ignore || p.opts.excluded[key]
+	m.excluded = m.dirs.ignore || p.leftOut(key, named.Obj().Pkg().Path())
 	if m.foreign || m.excluded {
 		p.quiet++
 		defer func() { p.quiet-- }()

@@ -46,13 +46,19 @@ type selection struct {
 	list  []*candidate
 	byKey map[string]*candidate
 	alias map[string]string // key of an alias to that of its type
+	done  map[string]bool   // directories that were collected
 }
 
 // selectEntities answers the entities in a fixed order.
 func (p *pass) selectEntities() []*types.Named {
-	s := &selection{p: p, byKey: map[string]*candidate{}, alias: map[string]string{}}
+	s := &selection{p: p, byKey: map[string]*candidate{}, alias: map[string]string{}, done: map[string]bool{}}
 	for _, dir := range p.opts.dirs {
-		s.collect(dir)
+		if s.mayMatter(dir) {
+			s.collect(dir)
+		}
+	}
+	for i := 0; i < len(s.list); i++ { // grows
+		s.collectEmbedded(s.list[i])
 	}
 	s.applyPatterns()
 	for _, c := range s.list {
@@ -75,8 +81,37 @@ func (p *pass) selectEntities() []*types.Named {
 	return out
 }
 
+// mayMatter says whether a package may hold entities, or what a pattern names:
+// so that the cost of reading follows these, not the size of the repository.
+func (s *selection) mayMatter(dir string) bool {
+	for _, pat := range slices.Concat(s.p.opts.patterns, s.p.opts.exclude) {
+		if pat.name != "" && pat.dir == dir {
+			return true
+		}
+	}
+	return s.inScope(dir, "")
+}
+
+// collectEmbedded enters the packages of the module whose structs c embeds.
+func (s *selection) collectEmbedded(c *candidate) {
+	for i := range c.st.NumFields() {
+		f := c.st.Field(i)
+		named, ok := types.Unalias(deref(f.Type())).(*types.Named)
+		if !ok || named.Obj().Pkg() == nil || !f.Embedded() && !strings.Contains(c.st.Tag(i), "embedded") {
+			continue
+		}
+		if dir, own := within(s.p.w.own.Path, named.Obj().Pkg().Path()); own && slices.Contains(s.p.opts.dirs, dir) {
+			s.collect(dir)
+		}
+	}
+}
+
 // collect enters the struct types of one package, in the order of the source.
 func (s *selection) collect(dir string) {
+	if s.done[dir] {
+		return
+	}
+	s.done[dir] = true
 	importPath := path.Join(s.p.w.own.Path, dir)
 	src := s.p.w.source(importPath)
 	if src == nil {
@@ -110,16 +145,22 @@ func (s *selection) collect(dir string) {
 			key = importPath + "." + name
 		}
 		c := &candidate{key: key, named: named, st: st, scope: inScope && tn.Exported() && named.TypeParams() == nil}
-		if slices.ContainsFunc(s.p.opts.exclude, func(pat pattern) bool { return pat.name == "" && pat.covers(dir) }) {
-			s.p.opts.excluded[key] = true
-		}
-		c.excluded = s.p.opts.excluded[key]
+		c.excluded = s.p.leftOut(key, importPath)
 		s.directives(c)
 		found = append(found, c)
 		s.byKey[key] = c
 	}
 	slices.SortFunc(found, func(a, b *candidate) int { return int(a.named.Obj().Pos() - b.named.Obj().Pos()) })
 	s.list = append(s.list, found...)
+}
+
+// leftOut says whether the manifest excludes a type, by its name or by its
+// package.
+func (p *pass) leftOut(key, importPath string) bool {
+	dir, own := within(p.w.own.Path, importPath)
+	return p.opts.excluded[key] || own && slices.ContainsFunc(p.opts.exclude, func(pat pattern) bool {
+		return pat.name == "" && pat.covers(dir)
+	})
 }
 
 // inScope says whether the entities of a package are looked for.
