@@ -158,6 +158,7 @@ func (r *lowerRun) table(t *schema.Table) {
 			r.report(t.Name+"."+c.Name, at, "rename one of them", "columns %q and %q have one name on %s", c.Name, other, r.Engine)
 		}
 		columns[r.fold(c.Name)] = c.Name
+		c.Default = c.Default.For(string(r.Engine))
 		if problem := r.Type(c); problem != "" {
 			r.report(t.Name+"."+c.Name, at, fmt.Sprintf(`give the column a type for this engine: lockstep:"type.%s=…"`, r.Engine), "%s", problem)
 		}

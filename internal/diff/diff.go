@@ -105,7 +105,7 @@ func alteredAspects(from, to *schema.Column) []Aspect {
 	if from.Nullable != to.Nullable {
 		out = append(out, AspectNull)
 	}
-	if !equalDefault(from.Default, to.Default) {
+	if !from.Default.Equal(to.Default) {
 		out = append(out, AspectDefault)
 	}
 	if from.AutoIncrement != to.AutoIncrement {
@@ -115,13 +115,6 @@ func alteredAspects(from, to *schema.Column) []Aspect {
 		out = append(out, AspectComment)
 	}
 	return out
-}
-
-func equalDefault(a, b *schema.Default) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return *a == *b
 }
 
 // traits tell compareNamed how to handle one kind of named object.

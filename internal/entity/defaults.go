@@ -70,7 +70,21 @@ func (f *field) setLiteral(err error, text string) {
 
 // defaultOf is the default as GORM's FullDataTypeOf would write it: a literal,
 // else the text of the tag as SQL. `default:(-)` and null mean none.
+// A lockstep tag adds defaults for single engines.
 func (p *pass) defaultOf(f *field) *schema.Default {
+	d := p.taggedDefault(f)
+	if len(f.lock.defaults) == 0 {
+		return d
+	}
+	if d == nil {
+		d = &schema.Default{Expr: true}
+	}
+	d.Engine = f.lock.defaults
+	return d
+}
+
+// taggedDefault is the default of the gorm tag.
+func (p *pass) taggedDefault(f *field) *schema.Default {
 	switch {
 	case !f.hasDefault:
 		return nil

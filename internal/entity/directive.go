@@ -66,7 +66,7 @@ func parseDirectives(doc []*ast.Comment) (directives, []directiveError) {
 // Hints that several errors share.
 const (
 	hintDirectives = "the directives are //lockstep:entity, //lockstep:ignore, //lockstep:table NAME, //lockstep:renamed_from NAME[,NAME] and //lockstep:extends PACKAGE.TYPE"
-	hintLockTag    = `the settings are renamed_from:NAME[,NAME], type=TYPE, type.ENGINE=TYPE and ignore, separated by ";"`
+	hintLockTag    = `the settings are renamed_from:NAME[,NAME], type=TYPE, type.ENGINE=TYPE, default.ENGINE=SQL and ignore, separated by ";"`
 )
 
 // fieldTag is the content of a `lockstep:"…"` tag: settings separated by ";",
@@ -75,14 +75,15 @@ type fieldTag struct {
 	ignore      bool
 	typ         string            // type=…: for every engine
 	engines     map[string]string // type.ENGINE=…
+	defaults    map[string]string // default.ENGINE=…
 	renamedFrom []string
 }
 
 // engines are the names that type.ENGINE knows.
 func engines() []string { return []string{"postgres", "mysql", "mariadb", "sqlserver", "sqlite"} }
 
-// parseFieldTag reads a lockstep tag; problems are texts for a person. A type
-// for mysql stands for mariadb too unless that has one of its own, as in GORM
+// parseFieldTag reads a lockstep tag; problems are texts for a person. What is
+// said for mysql stands for mariadb too unless that has one of its own, as in GORM
 // both go by the name of mysql.
 func parseFieldTag(tag reflect.StructTag) (fieldTag, []string) {
 	var (
@@ -102,11 +103,12 @@ func parseFieldTag(tag reflect.StructTag) (fieldTag, []string) {
 		}
 	}
 	withMariaDB(t.engines)
+	withMariaDB(t.defaults)
 	return t, errs
 }
 
 func (t *fieldTag) set(key, value string) string {
-	engine, perEngine := strings.CutPrefix(key, "type.")
+	what, engine, perEngine := strings.Cut(key, ".")
 	switch {
 	case key == "ignore" && value == "":
 		t.ignore = true
@@ -116,17 +118,25 @@ func (t *fieldTag) set(key, value string) string {
 		t.renamedFrom = append(t.renamedFrom, commaList(value)...)
 	case key == "type":
 		t.typ = value
-	case perEngine && slices.Contains(engines(), engine):
-		if t.engines == nil {
-			t.engines = map[string]string{}
-		}
-		t.engines[engine] = value
-	case perEngine:
-		return fmt.Sprintf("the lockstep setting %q names no engine; there are %s", key, strings.Join(engines(), ", "))
-	default:
+	case !perEngine || what != "type" && what != "default":
 		return fmt.Sprintf("the lockstep setting %q is not known", key)
+	case !slices.Contains(engines(), engine):
+		return fmt.Sprintf("the lockstep setting %q names no engine; there are %s", key, strings.Join(engines(), ", "))
+	case what == "type":
+		t.engines = with(t.engines, engine, value)
+	default:
+		t.defaults = with(t.defaults, engine, value)
 	}
 	return ""
+}
+
+// with sets an entry, in a map that is made when it is needed.
+func with(m map[string]string, key, value string) map[string]string {
+	if m == nil {
+		m = map[string]string{}
+	}
+	m[key] = value
+	return m
 }
 
 // commaList splits "a, b" into its non-empty parts.

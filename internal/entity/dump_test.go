@@ -58,7 +58,9 @@ func column(c *schema.Column) string {
 	if c.AutoIncrement {
 		s += " auto"
 	}
-	if d := c.Default; d != nil && d.Expr {
+	if d := c.Default; d != nil && len(d.Engine) > 0 {
+		s += " default " + d.String()
+	} else if d != nil && d.Expr {
 		s += " default (" + d.Value + ")"
 	} else if d != nil {
 		s += fmt.Sprintf(" default %q", d.Value)

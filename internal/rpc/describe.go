@@ -75,6 +75,8 @@ func describeDefault(d *schema.Default) string {
 	switch {
 	case d == nil:
 		return "none"
+	case len(d.Engine) > 0:
+		return d.String()
 	case d.Expr:
 		return d.Value
 	default:

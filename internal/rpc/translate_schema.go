@@ -1,6 +1,9 @@
 package rpc
 
 import (
+	"maps"
+	"slices"
+
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
@@ -47,8 +50,13 @@ func toColumn(c *schema.Column) *lockstepv1.Column {
 		Name: c.Name, Type: typeText(c.Type), PhysicalType: c.Physical, Nullable: c.Nullable,
 		AutoIncrement: c.AutoIncrement, Comment: c.Comment, Origin: toOrigin(c.Origin),
 	}
-	if c.Default != nil {
-		out.DefaultValue, out.DefaultIsExpression = &c.Default.Value, c.Default.Expr
+	if d := c.Default; d != nil {
+		if d.Value != "" || !d.Expr { // else there is one for single engines only
+			out.DefaultValue, out.DefaultIsExpression = &d.Value, d.Expr
+		}
+		for _, e := range slices.Sorted(maps.Keys(d.Engine)) {
+			out.EngineDefaults = append(out.EngineDefaults, &lockstepv1.EngineDefault{Engine: e, Value: d.Engine[e]})
+		}
 	}
 	return out
 }

@@ -51,6 +51,7 @@ func (c *Column) Clone() *Column {
 	d.Type.Engine = maps.Clone(c.Type.Engine)
 	if c.Default != nil {
 		v := *c.Default
+		v.Engine = maps.Clone(v.Engine)
 		d.Default = &v
 	}
 	return &d

@@ -101,6 +101,13 @@ func (w *writer) column(c *Column) {
 	if c.Default != nil {
 		w.text(c.Default.Value)
 		w.flags(c.Default.Expr)
+		if len(c.Default.Engine) > 0 { // no kind of type is called so: nothing else looks like it
+			w.text("default by engine")
+			w.number(len(c.Default.Engine))
+			for _, e := range slices.Sorted(maps.Keys(c.Default.Engine)) {
+				w.text(e, c.Default.Engine[e])
+			}
+		}
 	}
 	ty := c.Type
 	w.text(string(ty.Kind), ty.Raw)

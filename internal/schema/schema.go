@@ -10,6 +10,8 @@ package schema
 import (
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 )
 
 // FormatVersion is the version of the encoded form of a Schema. A reader
@@ -59,6 +61,10 @@ type Default struct {
 	// expression taken verbatim when Expr is set.
 	Value string `json:"value"`
 	Expr  bool   `json:"expr,omitempty"`
+	// Engine holds defaults given for single engines, as SQL
+	// (`lockstep:"default.mysql=…"`); they win there, and lowering settles them.
+	// Where there is no other, Value is "" and Expr is set.
+	Engine map[string]string `json:"engine,omitempty"`
 }
 
 // Index is an index or a unique constraint.
@@ -226,11 +232,42 @@ func (t Type) String() string {
 	return string(t.Kind)
 }
 
+// Equal compares two defaults; nil is none.
+func (d *Default) Equal(o *Default) bool {
+	if d == nil || o == nil {
+		return d == o
+	}
+	return d.Value == o.Value && d.Expr == o.Expr && maps.Equal(d.Engine, o.Engine)
+}
+
+// For is the default on one engine; nil: none. A text in plain quotes and a
+// number are literals, anything else is an expression.
+func (d *Default) For(engine string) *Default {
+	if d == nil || len(d.Engine) == 0 {
+		return d
+	}
+	own, given := d.Engine[engine]
+	if !given {
+		if d.Expr && d.Value == "" {
+			return nil
+		}
+		return &Default{Value: d.Value, Expr: d.Expr}
+	}
+	if text, ok := literalText(own); ok {
+		return &Default{Value: text}
+	}
+	return &Default{Value: own, Expr: true}
+}
+
 // String renders a default for people: expressions as they are, literals in
 // quotes.
 func (d *Default) String() string {
+	text := "'" + d.Value + "'"
 	if d.Expr {
-		return d.Value
+		text = d.Value
 	}
-	return "'" + d.Value + "'"
+	for _, e := range slices.Sorted(maps.Keys(d.Engine)) {
+		text += fmt.Sprintf(" %s=%s", e, d.Engine[e])
+	}
+	return strings.TrimPrefix(text, " ")
 }

@@ -53,23 +53,29 @@ func TestFingerprintSeesEveryDifference(t *testing.T) {
 		}}}
 	}
 	edits := map[string]func(s *schema.Schema, t *schema.Table){
-		"engine":           func(s *schema.Schema, _ *schema.Table) { s.Engine = "sqlite" },
-		"mapping":          func(s *schema.Schema, _ *schema.Table) { s.Mapping = 2 },
-		"table name":       func(_ *schema.Schema, t *schema.Table) { t.Name = "A" },
-		"table comment":    func(_ *schema.Schema, t *schema.Table) { t.Comment = "c" },
-		"column name":      func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Name = "c" },
-		"kind":             func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Type.Kind = schema.Bytes },
-		"bits":             func(_ *schema.Schema, t *schema.Table) { t.Columns[0].Type.Bits = 32 },
-		"size":             func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Type.Size = 11 },
-		"precision":        func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Type.Precision = 1 },
-		"scale":            func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Type.Scale = 1 },
-		"raw":              func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Type.Raw = "x" },
-		"engine type":      func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Type.Engine = map[string]string{"mysql": "x"} },
-		"physical":         func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Physical = "text" },
-		"nullable":         func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Nullable = true },
-		"no default":       func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Default = nil },
-		"default":          func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Default.Value = "y" },
-		"default expr":     func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Default.Expr = true },
+		"engine":        func(s *schema.Schema, _ *schema.Table) { s.Engine = "sqlite" },
+		"mapping":       func(s *schema.Schema, _ *schema.Table) { s.Mapping = 2 },
+		"table name":    func(_ *schema.Schema, t *schema.Table) { t.Name = "A" },
+		"table comment": func(_ *schema.Schema, t *schema.Table) { t.Comment = "c" },
+		"column name":   func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Name = "c" },
+		"kind":          func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Type.Kind = schema.Bytes },
+		"bits":          func(_ *schema.Schema, t *schema.Table) { t.Columns[0].Type.Bits = 32 },
+		"size":          func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Type.Size = 11 },
+		"precision":     func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Type.Precision = 1 },
+		"scale":         func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Type.Scale = 1 },
+		"raw":           func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Type.Raw = "x" },
+		"engine type":   func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Type.Engine = map[string]string{"mysql": "x"} },
+		"physical":      func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Physical = "text" },
+		"nullable":      func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Nullable = true },
+		"no default":    func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Default = nil },
+		"default":       func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Default.Value = "y" },
+		"default expr":  func(_ *schema.Schema, t *schema.Table) { t.Columns[1].Default.Expr = true },
+		"default engine": func(_ *schema.Schema, t *schema.Table) {
+			t.Columns[1].Default.Engine = map[string]string{"mysql": "'x'"}
+		},
+		"default engine text": func(_ *schema.Schema, t *schema.Table) {
+			t.Columns[1].Default.Engine = map[string]string{"mysql": "'y'"}
+		},
 		"auto increment":   func(_ *schema.Schema, t *schema.Table) { t.Columns[0].AutoIncrement = true },
 		"column comment":   func(_ *schema.Schema, t *schema.Table) { t.Columns[0].Comment = "c" },
 		"primary key":      func(_ *schema.Schema, t *schema.Table) { t.PrimaryKey = []string{"id", "b"} },
@@ -160,4 +166,20 @@ func FuzzRewriteIdentifier(f *testing.F) {
 			t.Errorf("renaming %q to itself changed %q to %q", name, expr, got)
 		}
 	})
+}
+
+// TestDefaultFor settles the default of one engine.
+func TestDefaultFor(t *testing.T) {
+	d := &schema.Default{Value: "x", Engine: map[string]string{"mysql": "(uuid())", "sqlite": "'it''s'", "mariadb": "-1.5", "postgres": "'a' || 'b'"}}
+	assert.Equal(t, &schema.Default{Value: "(uuid())", Expr: true}, d.For("mysql"))
+	assert.Equal(t, &schema.Default{Value: "it's"}, d.For("sqlite"))
+	assert.Equal(t, &schema.Default{Value: "-1.5"}, d.For("mariadb"))
+	assert.Equal(t, &schema.Default{Value: "'a' || 'b'", Expr: true}, d.For("postgres"))
+	assert.Equal(t, &schema.Default{Value: "x"}, d.For("sqlserver"))
+	only := &schema.Default{Expr: true, Engine: map[string]string{"mysql": "0"}}
+	assert.Nil(t, only.For("sqlite"))
+	assert.Equal(t, &schema.Default{Value: "0"}, only.For("mysql"))
+	assert.Nil(t, (*schema.Default)(nil).For("mysql"))
+	assert.False(t, d.Equal(only))
+	assert.True(t, d.Equal((&schema.Column{Default: d}).Clone().Default))
 }

@@ -1,6 +1,25 @@
 package schema
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
+
+// literalText is the value of an SQL text that is one literal: a number, or a
+// text in plain quotes.
+func literalText(sql string) (string, bool) {
+	if _, err := strconv.ParseFloat(sql, 64); err == nil {
+		return sql, true
+	}
+	if len(sql) < 2 || sql[0] != '\'' || sql[len(sql)-1] != '\'' {
+		return "", false
+	}
+	inner := sql[1 : len(sql)-1]
+	if strings.Contains(strings.ReplaceAll(inner, "''", ""), "'") {
+		return "", false
+	}
+	return strings.ReplaceAll(inner, "''", "'"), true
+}
 
 // RewriteIdentifier replaces the identifier from by to in an SQL expression:
 // bare, or quoted in any engine's way. Text inside string literals stays. It

@@ -150,9 +150,11 @@ type Column struct {
 	// Comment in the database.
 	Comment string `protobuf:"bytes,8,opt,name=comment,proto3" json:"comment,omitempty"`
 	// Where the column was declared; absent in snapshots.
-	Origin        *Origin `protobuf:"bytes,9,opt,name=origin,proto3" json:"origin,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Origin *Origin `protobuf:"bytes,9,opt,name=origin,proto3" json:"origin,omitempty"`
+	// Defaults of single engines, sorted; in snapshots they are settled.
+	EngineDefaults []*EngineDefault `protobuf:"bytes,10,rep,name=engine_defaults,json=engineDefaults,proto3" json:"engine_defaults,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Column) Reset() {
@@ -248,6 +250,68 @@ func (x *Column) GetOrigin() *Origin {
 	return nil
 }
 
+func (x *Column) GetEngineDefaults() []*EngineDefault {
+	if x != nil {
+		return x.EngineDefaults
+	}
+	return nil
+}
+
+// EngineDefault is the default value of a column on one engine.
+type EngineDefault struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the engine, as in target URLs.
+	Engine string `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`
+	// The value, in SQL.
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EngineDefault) Reset() {
+	*x = EngineDefault{}
+	mi := &file_lockstep_v1_schema_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EngineDefault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EngineDefault) ProtoMessage() {}
+
+func (x *EngineDefault) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_schema_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EngineDefault.ProtoReflect.Descriptor instead.
+func (*EngineDefault) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_schema_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *EngineDefault) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *EngineDefault) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
 // Index is an index or a unique constraint.
 type Index struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -269,7 +333,7 @@ type Index struct {
 
 func (x *Index) Reset() {
 	*x = Index{}
-	mi := &file_lockstep_v1_schema_proto_msgTypes[2]
+	mi := &file_lockstep_v1_schema_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -281,7 +345,7 @@ func (x *Index) String() string {
 func (*Index) ProtoMessage() {}
 
 func (x *Index) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_schema_proto_msgTypes[2]
+	mi := &file_lockstep_v1_schema_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -294,7 +358,7 @@ func (x *Index) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Index.ProtoReflect.Descriptor instead.
 func (*Index) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_schema_proto_rawDescGZIP(), []int{2}
+	return file_lockstep_v1_schema_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Index) GetName() string {
@@ -360,7 +424,7 @@ type ForeignKey struct {
 
 func (x *ForeignKey) Reset() {
 	*x = ForeignKey{}
-	mi := &file_lockstep_v1_schema_proto_msgTypes[3]
+	mi := &file_lockstep_v1_schema_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -372,7 +436,7 @@ func (x *ForeignKey) String() string {
 func (*ForeignKey) ProtoMessage() {}
 
 func (x *ForeignKey) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_schema_proto_msgTypes[3]
+	mi := &file_lockstep_v1_schema_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -385,7 +449,7 @@ func (x *ForeignKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForeignKey.ProtoReflect.Descriptor instead.
 func (*ForeignKey) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_schema_proto_rawDescGZIP(), []int{3}
+	return file_lockstep_v1_schema_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ForeignKey) GetName() string {
@@ -443,7 +507,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_lockstep_v1_schema_proto_msgTypes[4]
+	mi := &file_lockstep_v1_schema_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -455,7 +519,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_schema_proto_msgTypes[4]
+	mi := &file_lockstep_v1_schema_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -468,7 +532,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_schema_proto_rawDescGZIP(), []int{4}
+	return file_lockstep_v1_schema_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Check) GetName() string {
@@ -504,7 +568,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_lockstep_v1_schema_proto_msgTypes[5]
+	mi := &file_lockstep_v1_schema_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -516,7 +580,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_schema_proto_msgTypes[5]
+	mi := &file_lockstep_v1_schema_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -529,7 +593,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_schema_proto_rawDescGZIP(), []int{5}
+	return file_lockstep_v1_schema_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Origin) GetModule() string {
@@ -581,7 +645,7 @@ const file_lockstep_v1_schema_proto_rawDesc = "" +
 	"\aindexes\x18\x05 \x03(\v2\x12.lockstep.v1.IndexR\aindexes\x12:\n" +
 	"\fforeign_keys\x18\x06 \x03(\v2\x17.lockstep.v1.ForeignKeyR\vforeignKeys\x12*\n" +
 	"\x06checks\x18\a \x03(\v2\x12.lockstep.v1.CheckR\x06checks\x12+\n" +
-	"\x06origin\x18\b \x01(\v2\x13.lockstep.v1.OriginR\x06origin\"\xcf\x02\n" +
+	"\x06origin\x18\b \x01(\v2\x13.lockstep.v1.OriginR\x06origin\"\x94\x03\n" +
 	"\x06Column\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12#\n" +
@@ -591,8 +655,13 @@ const file_lockstep_v1_schema_proto_rawDesc = "" +
 	"\x15default_is_expression\x18\x06 \x01(\bR\x13defaultIsExpression\x12%\n" +
 	"\x0eauto_increment\x18\a \x01(\bR\rautoIncrement\x12\x18\n" +
 	"\acomment\x18\b \x01(\tR\acomment\x12+\n" +
-	"\x06origin\x18\t \x01(\v2\x13.lockstep.v1.OriginR\x06originB\x10\n" +
-	"\x0e_default_value\"\x97\x01\n" +
+	"\x06origin\x18\t \x01(\v2\x13.lockstep.v1.OriginR\x06origin\x12C\n" +
+	"\x0fengine_defaults\x18\n" +
+	" \x03(\v2\x1a.lockstep.v1.EngineDefaultR\x0eengineDefaultsB\x10\n" +
+	"\x0e_default_value\"=\n" +
+	"\rEngineDefault\x12\x16\n" +
+	"\x06engine\x18\x01 \x01(\tR\x06engine\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\x97\x01\n" +
 	"\x05Index\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06unique\x18\x02 \x01(\bR\x06unique\x12\x1e\n" +
@@ -635,27 +704,29 @@ func file_lockstep_v1_schema_proto_rawDescGZIP() []byte {
 	return file_lockstep_v1_schema_proto_rawDescData
 }
 
-var file_lockstep_v1_schema_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_lockstep_v1_schema_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_lockstep_v1_schema_proto_goTypes = []any{
-	(*Table)(nil),      // 0: lockstep.v1.Table
-	(*Column)(nil),     // 1: lockstep.v1.Column
-	(*Index)(nil),      // 2: lockstep.v1.Index
-	(*ForeignKey)(nil), // 3: lockstep.v1.ForeignKey
-	(*Check)(nil),      // 4: lockstep.v1.Check
-	(*Origin)(nil),     // 5: lockstep.v1.Origin
+	(*Table)(nil),         // 0: lockstep.v1.Table
+	(*Column)(nil),        // 1: lockstep.v1.Column
+	(*EngineDefault)(nil), // 2: lockstep.v1.EngineDefault
+	(*Index)(nil),         // 3: lockstep.v1.Index
+	(*ForeignKey)(nil),    // 4: lockstep.v1.ForeignKey
+	(*Check)(nil),         // 5: lockstep.v1.Check
+	(*Origin)(nil),        // 6: lockstep.v1.Origin
 }
 var file_lockstep_v1_schema_proto_depIdxs = []int32{
 	1, // 0: lockstep.v1.Table.columns:type_name -> lockstep.v1.Column
-	2, // 1: lockstep.v1.Table.indexes:type_name -> lockstep.v1.Index
-	3, // 2: lockstep.v1.Table.foreign_keys:type_name -> lockstep.v1.ForeignKey
-	4, // 3: lockstep.v1.Table.checks:type_name -> lockstep.v1.Check
-	5, // 4: lockstep.v1.Table.origin:type_name -> lockstep.v1.Origin
-	5, // 5: lockstep.v1.Column.origin:type_name -> lockstep.v1.Origin
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	3, // 1: lockstep.v1.Table.indexes:type_name -> lockstep.v1.Index
+	4, // 2: lockstep.v1.Table.foreign_keys:type_name -> lockstep.v1.ForeignKey
+	5, // 3: lockstep.v1.Table.checks:type_name -> lockstep.v1.Check
+	6, // 4: lockstep.v1.Table.origin:type_name -> lockstep.v1.Origin
+	6, // 5: lockstep.v1.Column.origin:type_name -> lockstep.v1.Origin
+	2, // 6: lockstep.v1.Column.engine_defaults:type_name -> lockstep.v1.EngineDefault
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_lockstep_v1_schema_proto_init() }
@@ -670,7 +741,7 @@ func file_lockstep_v1_schema_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lockstep_v1_schema_proto_rawDesc), len(file_lockstep_v1_schema_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

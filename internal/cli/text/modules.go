@@ -114,6 +114,9 @@ func columnTraits(t *lockstepv1.Table, c *lockstepv1.Column) []string {
 	default:
 		out = append(out, "default '"+c.GetDefaultValue()+"'")
 	}
+	for _, d := range c.GetEngineDefaults() {
+		out = append(out, "default on "+d.GetEngine()+" "+d.GetValue())
+	}
 	return out
 }
 
