@@ -51,6 +51,7 @@ type Result struct {
 	LeaveAlone []string
 	// Warnings are for a person: structs that look like entities and were left out.
 	Warnings []string
-	// Judgements say of each exported struct that was looked at what it is taken for.
+	// Judgements say of each exported struct that was looked at what it is taken
+	// for; packages that can hold no entity are passed over.
 	Judgements []Judgement
 }

@@ -27,6 +27,7 @@ func Propose(ctx context.Context, mod *module.Module, find Finder) (*Proposal, e
 	if err != nil {
 		return nil, err
 	}
+	set.thorough = true
 	var last *pass
 	var result *Result
 	w := newWorld(mod)

@@ -24,6 +24,7 @@ type settings struct {
 	excluded      map[string]bool // types that exclude names, by types.TypeString
 	manifest      *Manifest       // never nil
 	noForeignKeys bool
+	thorough      bool // judge the structs of every package
 }
 
 // maxPasses bounds how often a module is read anew because a package of

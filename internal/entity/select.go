@@ -84,12 +84,14 @@ func (p *pass) selectEntities() []*types.Named {
 // mayMatter says whether a package may hold entities, or what a pattern names:
 // so that the cost of reading follows these, not the size of the repository.
 func (s *selection) mayMatter(dir string) bool {
-	for _, pat := range slices.Concat(s.p.opts.patterns, s.p.opts.exclude) {
-		if pat.name != "" && pat.dir == dir {
-			return true
-		}
-	}
-	return s.inScope(dir, "")
+	return s.named(dir) || s.inScope(dir, "")
+}
+
+// named says whether a pattern names a type of a package.
+func (s *selection) named(dir string) bool {
+	return slices.ContainsFunc(slices.Concat(s.p.opts.patterns, s.p.opts.exclude), func(pat pattern) bool {
+		return pat.name != "" && pat.dir == dir
+	})
 }
 
 // collectEmbedded enters the packages of the module whose structs c embeds.
@@ -120,6 +122,9 @@ func (s *selection) collect(dir string) {
 	inScope := s.inScope(dir, src.name)
 	if inScope {
 		s.syntaxErrors(src)
+	}
+	if len(s.p.opts.patterns) == 0 && !s.named(dir) && !s.p.opts.thorough && !promising(src) {
+		return
 	}
 	scope := s.p.load(importPath).types.Scope()
 	var found []*candidate

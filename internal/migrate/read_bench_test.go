@@ -68,8 +68,9 @@ func modelFiles() map[string]string {
 }
 
 // publishBench publishes the module of the benchmarks, with more packages that
-// nothing in the models reaches.
-func publishBench(tb testing.TB, others int) (proxy string) {
+// nothing in the models reaches: below internal, or, in a module without a
+// manifest, where entities may be.
+func publishBench(tb testing.TB, others int, manifest bool) (proxy string) {
 	tb.Helper()
 	proxy = "file://" + filepath.Join(tb.TempDir(), "proxy")
 	publishTree(tb, proxy, map[string]string{
@@ -77,12 +78,16 @@ func publishBench(tb testing.TB, others int) (proxy string) {
 		"money.go": "package money\n\nimport \"database/sql/driver\"\n\n// Amount is an amount.\ntype Amount struct{ cents int64 }\n\n" +
 			"// Value implements driver.Valuer.\nfunc (a Amount) Value() (driver.Value, error) { return a.cents, nil }\n",
 	})
-	files := modelFiles()
+	files, where := modelFiles(), "internal"
+	if !manifest {
+		delete(files, "lockstep.yaml")
+		where = "pkg"
+	}
 	for i := range others {
 		var src strings.Builder
 		fmt.Fprintf(&src, "package svc%d\n\nimport (\n\t\"context\"\n\t\"net/http\"\n", i)
 		if i > 0 {
-			fmt.Fprintf(&src, "\n\t\"example.com/e/shop/internal/svc%d\"\n", i-1)
+			fmt.Fprintf(&src, "\n\t\"example.com/e/shop/%s/svc%d\"\n", where, i-1)
 		}
 		src.WriteString(")\n\n// Service serves.\ntype Service struct {\n\tID int\n\tClient *http.Client\n")
 		if i > 0 {
@@ -92,7 +97,7 @@ func publishBench(tb testing.TB, others int) (proxy string) {
 		for f := range 20 {
 			fmt.Fprintf(&src, "\n// Do%d does something.\nfunc (s *Service) Do%d(ctx context.Context) error {\n\tif s.ID == %d {\n\t\treturn ctx.Err()\n\t}\n\treturn nil\n}\n", f, f, f)
 		}
-		files[fmt.Sprintf("internal/svc%d/service.go", i)] = src.String()
+		files[fmt.Sprintf("%s/svc%d/service.go", where, i)] = src.String()
 	}
 	publishTree(tb, proxy, files)
 	return proxy
@@ -124,7 +129,7 @@ func BenchmarkReadColdLargeRepository(b *testing.B) { readCold(b, 1200) }
 func readCold(b *testing.B, others int) {
 	b.Helper()
 	b.ReportAllocs()
-	proxy := publishBench(b, others)
+	proxy := publishBench(b, others, true)
 	for b.Loop() {
 		compose(b, newService(b, proxy, nil))
 	}
@@ -133,15 +138,19 @@ func readCold(b *testing.B, others int) {
 // BenchmarkReadLargeRepository reads them with the zips in memory, but the
 // models not yet read: the time must be that of BenchmarkReadModels, whatever
 // else the repository holds.
-func BenchmarkReadLargeRepository(b *testing.B) { readModels(b, 1200) }
+func BenchmarkReadLargeRepository(b *testing.B) { readModels(b, 1200, true) }
+
+// BenchmarkReadLargeRepositoryWithoutManifest has to look for entities in all
+// of the packages: parsing them is what is added.
+func BenchmarkReadLargeRepositoryWithoutManifest(b *testing.B) { readModels(b, 1200, false) }
 
 // BenchmarkReadModels reads the models alone, with the zips in memory.
-func BenchmarkReadModels(b *testing.B) { readModels(b, 0) }
+func BenchmarkReadModels(b *testing.B) { readModels(b, 0, true) }
 
-func readModels(b *testing.B, others int) {
+func readModels(b *testing.B, others int, manifest bool) {
 	b.Helper()
 	b.ReportAllocs()
-	proxy := publishBench(b, others)
+	proxy := publishBench(b, others, manifest)
 	client, err := module.NewClient(module.Config{Sources: proxy, CacheDir: b.TempDir()})
 	require.NoError(b, err)
 	for b.Loop() {
@@ -152,7 +161,7 @@ func readModels(b *testing.B, others int) {
 // BenchmarkReadWarm composes from what was read. Target: 5 ms.
 func BenchmarkReadWarm(b *testing.B) {
 	b.ReportAllocs()
-	s := newService(b, publishBench(b, 0), nil)
+	s := newService(b, publishBench(b, 0, true), nil)
 	compose(b, s)
 	for b.Loop() {
 		compose(b, s)
