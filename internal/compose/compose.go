@@ -66,7 +66,7 @@ type composer struct {
 func (c *composer) problem(o schema.Origin, suggestion, format string, args ...any) {
 	c.problems = append(c.problems, fault.Violation{
 		Subject:     o.Module + "@" + o.Version,
-		Position:    fault.Position{File: o.File, Line: o.Line},
+		Position:    fault.Position{File: o.File, Line: o.Line, Column: o.Column},
 		Description: fmt.Sprintf(format, args...),
 		Suggestion:  suggestion,
 	})

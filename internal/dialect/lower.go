@@ -115,7 +115,7 @@ type lowerRun struct {
 func (r *lowerRun) report(subject string, at schema.Origin, suggestion, format string, args ...any) {
 	r.found = append(r.found, fault.Violation{
 		Subject:     subject,
-		Position:    fault.Position{File: at.File, Line: at.Line},
+		Position:    fault.Position{File: at.File, Line: at.Line, Column: at.Column},
 		Description: fmt.Sprintf(format, args...),
 		Suggestion:  suggestion,
 	})

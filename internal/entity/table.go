@@ -140,7 +140,7 @@ func (p *pass) clashes(m *model, t *schema.Table) {
 // tableOrigin says where a table was declared; for a join table, the relation.
 func (p *pass) tableOrigin(m *model) schema.Origin {
 	mod, at := p.w.position(m.pos)
-	o := schema.Origin{File: at.File, Line: at.Line}
+	o := schema.Origin{File: at.File, Line: at.Line, Column: at.Column}
 	if mod != nil {
 		o.Module, o.Version = mod.Path, mod.Version.Version
 	}
@@ -156,7 +156,7 @@ func (p *pass) columnOrigin(m *model, f *field) schema.Origin {
 	o := schema.Origin{}
 	if mod, at := p.w.position(p.mendable(f)); mod != nil {
 		o.Module, o.Version = mod.Path, mod.Version.Version
-		o.File, o.Line = at.File, at.Line
+		o.File, o.Line, o.Column = at.File, at.Line, at.Column
 	}
 	owner := m
 	if f.owner != nil {

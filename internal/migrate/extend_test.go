@@ -80,7 +80,7 @@ func TestTwoOwnersOfAColumn(t *testing.T) {
 	require.Len(t, fault.As(err).Violations, 1)
 	v := fault.As(err).Violations[0]
 	assert.Equal(t, "example.com/e/b@v1.0.0", v.Subject)
-	assert.Equal(t, "m.go:7", v.Position.String())
+	assert.Equal(t, "m.go:7:2", v.Position.String())
 	assert.Contains(t, v.Description, "declared differently at example.com/e/a@v1.0.0 m.go:7")
 }
 

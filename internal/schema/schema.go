@@ -152,6 +152,7 @@ type Origin struct {
 	Type    string // Go type, package path included
 	File    string // slash-separated, relative to the module's root
 	Line    int
+	Column  int // 0 when not known
 }
 
 // Table returns the table with that name, or nil.
