@@ -7,12 +7,16 @@ import (
 	"golang.org/x/mod/modfile"
 
 	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/module"
 )
 
 // workingCopy is a directory that holds a module.
 type workingCopy struct {
 	dir  string // as it was given
 	path string // of the module
+	// dirs are the directories that stand for modules: this one, and those that
+	// its go.mod replaces by one, as the go command reads it there.
+	dirs map[string]string
 }
 
 // openWorkingCopy reads which module a directory holds.
@@ -27,7 +31,13 @@ func openWorkingCopy(dir string) (*workingCopy, error) {
 		return nil, fault.New(fault.Invalid, "GO_MOD_INVALID", "%s names no module", name).
 			Suggest("write: module example.com/entities/crm")
 	}
-	return &workingCopy{dir: dir, path: path}, nil
+	required, err := module.ReadGoMod(data, name)
+	if err != nil {
+		return nil, err
+	}
+	w := &workingCopy{dir: dir, path: path, dirs: replacedDirs(required, dir)}
+	w.dirs[path] = dir
+	return w, nil
 }
 
 // connectLocal starts the services in this process, with the directory in the
@@ -44,5 +54,5 @@ func (a *app) connectLocal(cmd *cobra.Command, f *connectFlags, w *workingCopy) 
 		}
 		return getenv(name)
 	}
-	return local.connect(cmd.Context(), cmd, f, map[string]string{w.path: w.dir})
+	return local.connect(cmd.Context(), cmd, f, w.dirs)
 }

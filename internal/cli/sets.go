@@ -58,14 +58,19 @@ func (f *setFlags) read(cmd *cobra.Command) (*lockstepv1.ModuleSet, map[string]s
 	if err != nil {
 		return nil, nil, err
 	}
+	return out, replacedDirs(required, filepath.Dir(f.goMod)), nil
+}
+
+// replacedDirs are the directories that the go.mod in base replaces modules by.
+func replacedDirs(required *module.Requirements, base string) map[string]string {
 	dirs := map[string]string{}
 	for path, dir := range required.Dirs {
 		if !filepath.IsAbs(dir) {
-			dir = filepath.Join(filepath.Dir(f.goMod), dir)
+			dir = filepath.Join(base, dir)
 		}
 		dirs[path] = dir
 	}
-	return out, dirs, nil
+	return dirs
 }
 
 func (f *setFlags) readManifests(cmd *cobra.Command) (map[string]string, error) {

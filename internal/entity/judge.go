@@ -25,7 +25,7 @@ type Judgement struct {
 const hintDoubtful = "mark it //lockstep:entity or //lockstep:ignore, or name it in " + ManifestFile
 
 // warning is what a person reads of a doubtful struct.
-func (j Judgement) warning() string {
+func (j *Judgement) warning() string {
 	name := j.Pattern[strings.LastIndex(j.Pattern, ".")+1:]
 	return fmt.Sprintf("%s: struct %s has an ID but no gorm tag: left out; %s", j.Position, name, hintDoubtful)
 }

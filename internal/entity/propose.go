@@ -155,22 +155,26 @@ func (p *Proposal) render(mod *module.Module, c *configuration) string {
 func (p *Proposal) renderEntities(line func(string, ...any)) {
 	counts := map[string]int{}
 	var dirs []string
+	for _, j := range p.Judgements {
+		if !j.Entity {
+			continue
+		}
+		if counts[j.dir()]++; !slices.Contains(dirs, j.dir()) {
+			dirs = append(dirs, j.dir())
+		}
+	}
 	var taken, left, doubtful []Judgement
+	elsewhere := 0
 	for _, j := range p.Judgements {
 		switch {
 		case j.Entity:
 			taken = append(taken, j)
-			dir := strings.TrimSuffix(j.Pattern[:strings.LastIndex(j.Pattern, ".")], "/")
-			if dir == "" {
-				dir = "."
-			}
-			if counts[dir]++; !slices.Contains(dirs, dir) {
-				dirs = append(dirs, dir)
-			}
 		case j.Doubtful:
 			doubtful = append(doubtful, j)
-		default:
+		case counts[j.dir()] > 0:
 			left = append(left, j)
+		default:
+			elsewhere++
 		}
 	}
 	if len(dirs) == 0 {
@@ -198,6 +202,17 @@ func (p *Proposal) renderEntities(line func(string, ...any)) {
 	}
 	reasons("Taken", taken)
 	reasons("Left out", left)
+	if elsewhere > 0 {
+		line("\n# Left out with the packages that hold no entity: %d more.", elsewhere)
+	}
+}
+
+// dir is the pattern of the package.
+func (j *Judgement) dir() string {
+	if dir := j.Pattern[:strings.LastIndex(j.Pattern, ".")]; dir != "" {
+		return dir
+	}
+	return "."
 }
 
 func (p *Proposal) renderNaming(line func(string, ...any), c *configuration) {
