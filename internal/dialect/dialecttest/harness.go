@@ -36,6 +36,12 @@ type Harness struct {
 	Gorm []string
 	// Failures provoke classified errors; see Failure.
 	Failures []Failure
+	// Unable names the transitions to schemas that the engine cannot have, and
+	// that Lower refuses for that.
+	Unable []string
+	// Refused are transitions that the server refuses as they are planned today,
+	// with the reason.
+	Refused map[string]string
 }
 
 // Failure is a statement that fails, and how it must be classified.

@@ -42,6 +42,18 @@ func randomSchema(r *rand.Rand) *schema.Schema {
 	return s
 }
 
+// sizeUnique gives texts under a unique index a size: not every engine can have
+// it otherwise.
+func sizeUnique(x schema.Index) tableOption {
+	return func(t *schema.Table) {
+		for _, p := range x.Parts {
+			if c := t.Column(p.Column); x.Unique && c.Type.Kind == schema.String && c.Type.Size == 0 {
+				c.Type.Size = 40
+			}
+		}
+	}
+}
+
 func randomTable(r *rand.Rand, name string, all []string) *schema.Table {
 	chance := func(n int) bool { return r.IntN(n) == 0 }
 	types := []func() schema.Type{
@@ -78,7 +90,7 @@ func randomTable(r *rand.Rand, name string, all []string) *schema.Table {
 			x.Parts = append(x.Parts, schema.IndexPart{Column: plain[0], Desc: kind != 3 && chance(2)})
 		}
 		if kind < 4 && x.Parts[0].Column != "" {
-			opts = append(opts, index(x))
+			opts = append(opts, index(x), sizeUnique(x))
 		}
 	}
 	for _, other := range all {
@@ -91,7 +103,7 @@ func randomTable(r *rand.Rand, name string, all []string) *schema.Table {
 		}
 	}
 	if chance(2) {
-		opts = append(opts, check("chk_"+name, fmt.Sprintf("id > %d", r.IntN(3))))
+		opts = append(opts, col("amount", integer(32)), check("chk_"+name, fmt.Sprintf("amount > %d", r.IntN(3))))
 	}
 	return table(name, opts...)
 }

@@ -1,11 +1,13 @@
 package dialecttest
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
@@ -25,7 +27,24 @@ func transitions(t *testing.T, h Harness) {
 		t.Run(tr.name, func(t *testing.T) {
 			t.Parallel()
 			x := newTenant(t, h)
+			if slices.Contains(h.Unable, tr.name) {
+				_, err := x.d.Lower(tr.to)
+				require.Equal(t, "SCHEMA_NOT_LOWERABLE", fault.ReasonOf(err), "the engine cannot, and its dialect must say so")
+				return
+			}
 			x.migrate(tr.from)
+			if reason := h.Refused[tr.name]; reason != "" {
+				for _, s := range []*schema.Schema{tr.to, tr.from} { // the one way or the other
+					err := x.apply(x.plan(s))
+					if err != nil {
+						require.Equal(t, reason, fault.ReasonOf(err))
+						return
+					}
+					x.now = x.lower(s)
+				}
+				t.Error("it is not refused")
+				return
+			}
 			x.migrate(tr.to)
 			sameAsFresh(t, h, x, tr.to)
 			if !tr.oneWay {
@@ -134,30 +153,36 @@ func constraintTransitions() []transition {
 	c := func(o ...tableOption) []tableOption {
 		return append([]tableOption{col("a", text()), col("b", integer(32))}, o...)
 	}
+	// What is unique has a size: not every engine can have it otherwise.
+	sized := func(o ...tableOption) []tableOption {
+		return append([]tableOption{col("a", varchar(40)), col("b", integer(32))}, o...)
+	}
 	parent := table("parents", id(), col("code", varchar(20)), index(schema.Index{Name: "uni_parents_code", Unique: true, Constraint: true, Parts: on("code")}))
 	child := func(o ...tableOption) *schema.Schema {
 		return tables(parent, table("children", append([]tableOption{id(), col("parent_id", unsigned(64)), col("code", varchar(20))}, o...)...))
 	}
 	cascade := fk(schema.ForeignKey{Name: "fk_parents_children", Columns: []string{"parent_id"}, RefTable: "parents", RefColumns: []string{"id"}, OnDelete: schema.Cascade, OnUpdate: schema.Restrict})
 	setNull := fk(schema.ForeignKey{Name: "fk_parents_children", Columns: []string{"parent_id"}, RefTable: "parents", RefColumns: []string{"id"}, OnDelete: schema.SetNull})
-	byCode := fk(schema.ForeignKey{Name: "fk_code", Columns: []string{"code"}, RefTable: "parents", RefColumns: []string{"code"}, OnUpdate: schema.SetDefault})
+	byCode := fk(schema.ForeignKey{Name: "fk_code", Columns: []string{"code"}, RefTable: "parents", RefColumns: []string{"code"}, OnUpdate: schema.Cascade})
+	byCodeDefault := fk(schema.ForeignKey{Name: "fk_code", Columns: []string{"code"}, RefTable: "parents", RefColumns: []string{"code"}, OnUpdate: schema.SetDefault})
 	return []transition{
 		pair("index", c(), c(index(schema.Index{Name: "idx_a", Parts: on("a")}))),
-		pair("unique index", c(), c(index(schema.Index{Name: "idx_a", Unique: true, Parts: on("a", "b")}))),
+		pair("unique index", sized(), sized(index(schema.Index{Name: "idx_a", Unique: true, Parts: on("a", "b")}))),
 		pair("unique constraint", c(), c(index(schema.Index{Name: "uni_a", Unique: true, Constraint: true, Parts: on("a")}))),
-		pair("index becomes unique", c(index(schema.Index{Name: "idx_a", Parts: on("a")})), c(index(schema.Index{Name: "idx_a", Unique: true, Parts: on("a")}))),
-		pair("index becomes constraint", c(index(schema.Index{Name: "x_a", Unique: true, Parts: on("a")})), c(index(schema.Index{Name: "x_a", Unique: true, Constraint: true, Parts: on("a")}))),
+		pair("index becomes unique", sized(index(schema.Index{Name: "idx_a", Parts: on("a")})), sized(index(schema.Index{Name: "idx_a", Unique: true, Parts: on("a")}))),
+		pair("index becomes constraint", sized(index(schema.Index{Name: "x_a", Unique: true, Parts: on("a")})), sized(index(schema.Index{Name: "x_a", Unique: true, Constraint: true, Parts: on("a")}))),
 		pair("index with direction", c(), c(index(schema.Index{Name: "idx_a", Parts: []schema.IndexPart{{Column: "a", Desc: true}, {Column: "b"}}}))),
-		pair("partial index", c(), c(index(schema.Index{Name: "idx_a", Unique: true, Parts: on("a"), Where: "b > 3 AND a <> 'it''s'"}))),
+		pair("partial index", sized(), sized(index(schema.Index{Name: "idx_a", Unique: true, Parts: on("a"), Where: "b > 3 AND a <> 'it''s'"}))),
 		pair("expression index", c(), c(index(schema.Index{Name: "idx_a", Parts: []schema.IndexPart{{Expr: "lower(a)", Desc: true}, {Column: "b"}}}))),
 		pair("expression of columns", c(), c(index(schema.Index{Name: "idx_a", Parts: []schema.IndexPart{{Expr: "(b + 1) * (b - 1)"}}}))),
-		pair("index on a new column", nil, c(index(schema.Index{Name: "idx_a", Unique: true, Parts: on("a")}))),
+		pair("index on a new column", nil, sized(index(schema.Index{Name: "idx_a", Unique: true, Parts: on("a")}))),
 		pair("check", c(), c(check("chk_b", "b > 0"))),
 		pair("check of two parts", c(check("chk_b", "b > 0")), c(check("chk_b", "(b > 0) OR (a = '(x')"))),
 		pair("check on a new column", nil, c(check("chk_b", "b > 0 AND b <> 13"))),
 		{name: "foreign key", from: child(), to: child(cascade)},
 		{name: "foreign key actions", from: child(cascade), to: child(setNull)},
 		{name: "foreign key to unique", from: child(), to: child(byCode, setNull)},
+		{name: "foreign key set default", from: child(), to: child(byCodeDefault)},
 		{name: "foreign key to itself", from: tables(table("nodes", id())), to: tables(table("nodes", id(), col("parent_id", unsigned(64)), refers("parent_id", "nodes")))},
 		{name: "type of a referred column", from: child(byCode), to: tables(
 			table("parents", id(), col("code", varchar(40)), index(schema.Index{Name: "uni_parents_code", Unique: true, Constraint: true, Parts: on("code")})),

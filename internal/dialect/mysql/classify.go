@@ -105,7 +105,6 @@ const (
 	readLog   = "look at the server's log"
 )
 
-//nolint:funlen // one flat table
 func classifyNumber(n uint16) verdict {
 	switch n {
 	case 1022, 1062, 1586:

@@ -148,7 +148,7 @@ func holds(f, t typeText) bool {
 	case "number":
 		fw, _ := digits(f)
 		tw, _ := digits(t)
-		return tw >= fw && !(t.unsigned && !f.unsigned) && !(f.unsigned && !t.unsigned && isInteger(t.base) && tw == fw)
+		return tw >= fw && (!t.unsigned || f.unsigned) && (!f.unsigned || t.unsigned || !isInteger(t.base) || tw != fw)
 	case "text", "bytes":
 		return capacity(t) >= capacity(f)
 	case "enum", "set":

@@ -36,7 +36,7 @@ func (d *Dialect) checkKey(t *schema.Table, what string, parts []schema.IndexPar
 		}
 	}
 	switch {
-	case total > maxKeyBytes && !(unique && d.server.hashedUniques()) && !hashed:
+	case total > maxKeyBytes && (!unique || !d.server.hashedUniques()) && !hashed:
 		report(t.Name, t.Origin, "give the columns a smaller size, or the index a length", "%s takes up to %d bytes, and %d are the most", what, total, maxKeyBytes)
 	case len(parts) > d.server.maxParts():
 		report(t.Name, t.Origin, "", "%s is over %d columns, and %d are the most", what, len(parts), d.server.maxParts())
@@ -70,8 +70,30 @@ func (d *Dialect) checkColumns(t *schema.Table, report dialect.Report) {
 				"column %q numbers rows, and %s wants it first in a key", c.Name, d.name())
 		}
 	}
+	d.checkChecks(t, report)
 	if len(numbered) > 1 {
 		report(t.Name, t.Origin, "leave one of them", "columns %s number rows, and %s allows one in a table", strings.Join(numbered, ", "), d.name())
+	}
+}
+
+// checkChecks reports checks of columns that may have none, with error 3818 and
+// 3823: https://dev.mysql.com/doc/refman/8.4/en/create-table-check-constraints.html
+func (d *Dialect) checkChecks(t *schema.Table, report dialect.Report) {
+	for _, k := range t.Checks {
+		for _, c := range t.Columns {
+			if c.AutoIncrement && schema.MentionsIdentifier(k.Expr, c.Name) {
+				report(t.Name+"."+c.Name, origin(t, c), "leave the check out", "check %q is about column %q, which numbers rows; %s refuses that", k.Name, c.Name, d.name())
+			}
+		}
+		for _, f := range t.ForeignKeys {
+			changes := f.OnUpdate == schema.Cascade || f.OnUpdate == schema.SetNull || f.OnDelete == schema.SetNull
+			for _, name := range f.Columns {
+				if c := t.Column(name); changes && c != nil && !d.server.maria() && schema.MentionsIdentifier(k.Expr, name) {
+					report(t.Name+"."+name, origin(t, c), "leave out the check, or what the foreign key does to the column",
+						"check %q is about column %q, which foreign key %q changes by itself; MySQL refuses that", k.Name, name, f.Name)
+				}
+			}
+		}
 	}
 }
 

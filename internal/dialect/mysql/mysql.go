@@ -54,7 +54,7 @@ func New(opts ...Option) *Dialect {
 		o(d)
 	}
 	d.planner = atlas.MySQL(atlas.Spelling{
-		Type: columnType, Default: d.defaultText, Comment: literal, Generated: generated, OnUpdate: onUpdate,
+		Type: columnType, Default: d.defaultText, Comment: literal, Generated: generated, OnUpdate: d.onUpdate,
 	}, d.server.String())
 	return d
 }

@@ -35,9 +35,30 @@ func splitDefault(d *schema.Default) (value, update string) {
 	return d.Value, ""
 }
 
-func onUpdate(c *schema.Column) string {
+func (d *Dialect) onUpdate(c *schema.Column) string {
 	_, update := splitDefault(c.Default)
-	return update
+	return d.moment(parseType(c.Physical), update)
+}
+
+// moment gives the current time the column's fractional digits, without which
+// MySQL refuses it, while MariaDB takes any:
+// https://dev.mysql.com/doc/refman/8.4/en/timestamp-initialization.html
+func (d *Dialect) moment(t typeText, v string) string {
+	if d.server.maria() || t.base != "datetime" && t.base != "timestamp" {
+		return v
+	}
+	name, args, _ := strings.Cut(strings.ToLower(v), "(")
+	if strings.Trim(args, " 0123456)") != "" {
+		return v
+	}
+	switch strings.TrimSpace(name) {
+	case "current_timestamp", "now", "localtime", "localtimestamp":
+		if t.args != "" {
+			return "CURRENT_TIMESTAMP(" + t.args + ")"
+		}
+		return "CURRENT_TIMESTAMP"
+	}
+	return v
 }
 
 // defaultText is what follows DEFAULT. MySQL takes expressions in parentheses
@@ -47,7 +68,7 @@ func (d *Dialect) defaultText(c *schema.Column) string {
 	t := parseType(c.Physical)
 	v, _ := splitDefault(c.Default)
 	if c.Default.Expr {
-		return expression(v)
+		return d.moment(t, expression(v))
 	}
 	text := literal(v)
 	switch {

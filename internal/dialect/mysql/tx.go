@@ -142,7 +142,7 @@ func (t *tx) tryLock(ctx context.Context) (bool, error) {
 
 func (t *tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	var res sql.Result
-	err := t.bounded(func() (err error) {
+	err := t.bounded(func() (err error) { //nolint:contextcheck // what kills it has a connection and a time of its own
 		res, err = t.s.ExecContext(ctx, query, args...)
 		return err
 	})
@@ -151,8 +151,8 @@ func (t *tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Re
 
 func (t *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	var rows *sql.Rows
-	err := t.bounded(func() (err error) {
-		rows, err = t.s.QueryContext(ctx, query, args...)
+	err := t.bounded(func() (err error) { //nolint:contextcheck // what kills it has a connection and a time of its own
+		rows, err = t.s.QueryContext(ctx, query, args...) //nolint:rowserrcheck,sqlclosecheck // the caller reads and closes them
 		return err
 	})
 	return rows, err
@@ -223,7 +223,7 @@ func (t *tx) end(ctx context.Context) {
 		if _, err := t.s.conn.ExecContext(ctx, sql); err != nil {
 			// An error from Raw makes database/sql close the connection for good.
 			_ = t.s.conn.Raw(func(any) error { return driver.ErrBadConn })
-			t.s.kill("CONNECTION")
+			t.s.kill("CONNECTION") //nolint:contextcheck // this context may be what is dead
 			break
 		}
 	}
