@@ -2,6 +2,7 @@ package gormproof_test
 
 import (
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 
@@ -19,10 +20,10 @@ import (
 	lockschema "github.com/lockstepdb/lockstep/internal/schema"
 )
 
-// TestSQLServerColumnTypes holds the type of every column of the fixtures
+// TestSQLServerColumns holds the DDL of every column of the fixtures
 // against GORM's SQL Server dialector. There is no server to ask, so the
 // dialector itself is: what it answers is what AutoMigrate would write.
-func TestSQLServerColumnTypes(t *testing.T) {
+func TestSQLServerColumns(t *testing.T) {
 	finder := gormproof.NewFinder(t)
 	compared := 0
 	for _, f := range fixtures() {
@@ -49,6 +50,9 @@ func TestSQLServerColumnTypes(t *testing.T) {
 					column := table.Column(field.DBName)
 					require.NotNil(t, column, "%s.%s", parsed.Table, field.DBName)
 					assert.Equal(t, theirType(field), sqlserver.ColumnType(column), "%s.%s", parsed.Table, field.DBName)
+					// The rest of Migrator.FullDataTypeOf.
+					assert.Equal(t, field.NotNull || field.PrimaryKey, !column.Nullable, "NOT NULL of %s.%s", parsed.Table, field.DBName)
+					assert.Equal(t, writesDefault(field), column.Default != nil, "DEFAULT of %s.%s", parsed.Table, field.DBName)
 					compared++
 				}
 			}
@@ -82,6 +86,12 @@ func (f fixture) parse(t *testing.T) []*schema.Schema {
 		out = append(out, parsed)
 	}
 	return out
+}
+
+// writesDefault tells whether FullDataTypeOf writes a DEFAULT clause that says
+// something: DEFAULT NULL is what a column has without one.
+func writesDefault(field *schema.Field) bool {
+	return field.HasDefaultValue && !strings.EqualFold(field.DefaultValue, "null") && (field.DefaultValueInterface != nil || field.DefaultValue != "" && field.DefaultValue != "(-)")
 }
 
 // theirType is what GORM's Migrator.DataTypeOf answers: the type's own word
