@@ -45,6 +45,9 @@ func (s *Service) Execute(ctx context.Context, req ExecuteRequest, progress func
 	e.req.LockWait = orDefault(req.LockWait, defaultLockWait)
 	e.req.LockTimeout = max(orDefault(req.LockTimeout, defaultLockTimeout), shortestLockTimeout)
 	e.progress(Event{Phase: PhasePlanning, Attempt: 1})
+	if err := s.canRollBack(req.Target); err != nil {
+		return nil, err
+	}
 	var err error
 	if e.w, err = s.prepare(ctx, req.Request); err != nil {
 		return nil, err
@@ -56,6 +59,18 @@ func (s *Service) Execute(ctx context.Context, req ExecuteRequest, progress func
 	r, err := e.run(ctx)
 	e.log(r, err)
 	return r, err
+}
+
+// canRollBack refuses engines whose DDL commits by itself: what fails half way
+// there could not be undone without a journal, which lockstep does not keep yet.
+func (s *Service) canRollBack(t dialect.Target) error {
+	d, err := s.dialectOf(t)
+	if err != nil || d.Capabilities().TransactionalDDL {
+		return err
+	}
+	return fault.New(fault.Unsupported, "ENGINE_WITHOUT_ROLLBACK",
+		"%s commits each statement by itself, and lockstep cannot undo a failed execution there yet", t.Engine).
+		Suggest("preview shows what would be done; see the engine table in the README")
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {

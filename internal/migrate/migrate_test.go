@@ -8,10 +8,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/dialect/mysql"
 	"github.com/lockstepdb/lockstep/internal/enginetest"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/history"
 	"github.com/lockstepdb/lockstep/internal/migrate"
+	"github.com/lockstepdb/lockstep/internal/module"
 	"github.com/lockstepdb/lockstep/internal/strategy"
 )
 
@@ -232,4 +235,15 @@ func TestARebuildDoesNotLoseWhatItDoesNotKnow(t *testing.T) {
 	assert.Equal(t, "REBUILD_WOULD_LOSE_TRIGGERS", fault.ReasonOf(err), "found under the name that the table has before")
 	run(t, url, "DROP TRIGGER watch")
 	mustExecute(t, s, url, "v1.1.0", strategy.Safe)
+}
+
+func TestNothingRunsWhereItCouldNotBeUndone(t *testing.T) {
+	client, err := module.NewClient(module.Config{Sources: publish(t), CacheDir: t.TempDir()})
+	require.NoError(t, err)
+	s, err := migrate.New(migrate.Config{
+		Modules: client, Now: time.Now, Dialects: map[dialect.Engine]dialect.Dialect{dialect.MySQL: mysql.New()},
+	})
+	require.NoError(t, err)
+	_, err = s.Execute(t.Context(), migrate.ExecuteRequest{Request: request(t, "mysql://root@127.0.0.1:1/tenant", "v1.0.0", strategy.Safe)}, nil)
+	assert.Equal(t, "ENGINE_WITHOUT_ROLLBACK", fault.ReasonOf(err))
 }
