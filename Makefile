@@ -42,7 +42,7 @@ generate: .tools/proto.stamp ## regenerate the API's code and documents
 
 .PHONY: lint
 lint: .tools/lint.stamp .tools/proto.stamp ## check code, layers, formatting and protos
-	$(TOOLS)/golangci-lint run ./...
+	GOLANGCI_LINT_CACHE="$(CURDIR)/.tools/lint-cache" $(TOOLS)/golangci-lint run ./... # a cache shared with another checkout reports its places
 	PATH="$(TOOLS):$$PATH" buf lint
 	@bash scripts/hygiene.sh
 

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
@@ -134,7 +135,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 func canceled(ctx context.Context) error {
 	kind := fault.Canceled
-	if context.Cause(ctx) == context.DeadlineExceeded { //nolint:errorlint // Cause returns the sentinel itself
+	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		kind = fault.Deadline
 	}
 	return fault.Wrap(context.Cause(ctx), kind, "EXECUTION_CANCELED", "the execution was given up before it could begin again")
