@@ -67,6 +67,8 @@ type render struct {
 	late   group // what has to wait until it is done
 	added  map[string]bool
 	done   map[string]bool // columns whose definition is written already
+	// Columns that are NOT NULL from here on.
+	forbidden []string
 }
 
 // group collects actions for one statement.
@@ -98,6 +100,7 @@ func (r *render) alterations() error {
 	}
 	if r.before != nil {
 		r.numbering()
+		r.release()
 		r.group.actions = append(r.group.actions, r.d.supportActions(r.renamedBefore(), r.after, r.added)...)
 	}
 	for _, g := range r.guards {

@@ -117,6 +117,7 @@ func (r *render) describe(c diff.Change, from, to *schema.Column) {
 			return
 		}
 		say("forbid NULL in %s of %s", c.Name, r.name)
+		r.forbidden = append(r.forbidden, c.Name)
 		r.guards = append(r.guards, guard{column: c.Name})
 		r.group.hazards = append(r.group.hazards, rebuilt(r.name))
 	case diff.AspectDefault:
@@ -135,6 +136,25 @@ func (r *render) describe(c diff.Change, from, to *schema.Column) {
 	case diff.AspectComment:
 		say("comment on column %s of %s", c.Name, r.name)
 	case diff.AspectNone, diff.AspectDefinition:
+	}
+}
+
+// release takes the foreign keys of a column that is NOT NULL now away and brings
+// them back where the table has to be copied: then the server refuses the change
+// under them, with error 1832, and otherwise not.
+func (r *render) release() {
+	copies := slices.ContainsFunc(r.after.Indexes, func(x *schema.Index) bool { return x.Method != "" }) ||
+		slices.ContainsFunc(r.group.hazards, func(h dialect.Hazard) bool { return h == copied(r.name)[0] })
+	if !copies {
+		return
+	}
+	for _, f := range r.after.ForeignKeys {
+		held := slices.ContainsFunc(f.Columns, func(c string) bool { return slices.Contains(r.forbidden, c) })
+		if !held || r.added[f.Name] || r.before.ForeignKey(f.Name) == nil {
+			continue
+		}
+		r.group.add("release foreign key "+f.Name, copied(r.name), atlas.DropForeignKey(f.Name))
+		r.late.add("bring foreign key "+f.Name+" back", copied(r.name), atlas.AddForeignKey(f))
 	}
 }
 

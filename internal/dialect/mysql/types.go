@@ -153,7 +153,7 @@ func (d *Dialect) typeProblem(t typeText) string {
 		return fmt.Sprintf("the type says more than a type can: %q", t.rest)
 	case t.base == "varchar" && t.number()*charBytes(t) > maxRowBytes-3:
 		return fmt.Sprintf("varchar(%s) is too long: of %d bytes a character, %d fit; use text", t.args, charBytes(t), (maxRowBytes-3)/charBytes(t))
-	case (t.base == "varchar" || t.base == "varbinary") && t.args == "":
+	case (t.base == "varchar" || t.base == "varbinary") && t.number() == 0 && t.args != "0":
 		return fmt.Sprintf("%s has no type %s without a length", d.name(), t.base)
 	case t.base == "varbinary" && t.number() > maxRowBytes-3:
 		return fmt.Sprintf("varbinary(%s) is too long: %d bytes fit; use blob", t.args, maxRowBytes-3)
