@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/dialect/mysql"
 	"github.com/lockstepdb/lockstep/internal/dialect/postgres"
 	"github.com/lockstepdb/lockstep/internal/dialect/sqlite"
 	"github.com/lockstepdb/lockstep/internal/enginetest"
@@ -53,6 +54,39 @@ func TestScriptRunsInPsql(t *testing.T) {
 			out, err = run(`CREATE TABLE "u" ("a" text)`, `CREATE TABLE "t" ("a" text)`)
 			require.Error(t, err, "it stops at an error: %s", out)
 			require.Error(t, db.QueryRowContext(t.Context(), `SELECT a FROM u`).Scan(&got), "and leaves nothing behind")
+		})
+	}
+}
+
+func TestScriptRunsInTheMySQLClient(t *testing.T) {
+	t.Parallel()
+	client := shell(t, "mysql")
+	for _, engine := range []string{"mysql", "mariadb"} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			for _, server := range enginetest.Servers(t, engine) {
+				name, raw := enginetest.UnusedDatabase(t, server)
+				target, err := dialect.ParseTarget(raw)
+				require.NoError(t, err)
+				u, err := url.Parse(server.DSN)
+				require.NoError(t, err)
+				run := func(statements ...string) (string, error) {
+					args := []string{"--no-defaults", "-h", u.Hostname(), "-P", u.Port(), "-u", u.User.Username()}
+					cmd := exec.CommandContext(t.Context(), client, args...)
+					cmd.Stdin = strings.NewReader("SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES';\n" + mysql.New().Script(target, statements))
+					out, err := cmd.CombinedOutput()
+					return string(out), err
+				}
+				out, err := run("CREATE TABLE `t;` (`a` varchar(9) DEFAULT 'it''s\\\\')", "INSERT INTO `t;` VALUES ()")
+				require.NoError(t, err, out)
+				db := enginetest.Connect(t, raw)
+				var got string
+				require.NoError(t, db.QueryRowContext(t.Context(), `SELECT a FROM "`+name+`"."t;"`).Scan(&got))
+				assert.Equal(t, `it's\`, got)
+				out, err = run("CREATE TABLE `t;` (`a` int)", "CREATE TABLE `u` (`a` int)")
+				require.Error(t, err, "it stops at an error: %s", out)
+				require.Error(t, db.QueryRowContext(t.Context(), `SELECT a FROM u`).Scan(&got), "and goes no further")
+			}
 		})
 	}
 }
