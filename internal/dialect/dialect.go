@@ -74,6 +74,21 @@ type Statement struct {
 	SQL     string // one statement, without a trailing semicolon, unqualified by schema
 	Summary string // what it does, for a person
 	Hazards []Hazard
+
+	// The rest is rendered for engines whose DDL commits by itself. Where a
+	// transaction undoes everything it is empty, but for the reverse of a step
+	// without loss, which the plan puts at its last statement.
+
+	// On is the table whose definition tells whether the statement has run, by
+	// the name it has just before it; for a table that is created, its name.
+	// Empty: the statement changes no definition, and so needs no reverse.
+	On string
+	// Reverse undoes this very statement, in order, and keeps what applications
+	// wrote meanwhile. Each can be run again when it is not known whether it ran.
+	Reverse []string
+	// Final statements remove for good what earlier ones moved aside. They run
+	// when the revision is recorded, have no reverse, and can be run again.
+	Final bool
 }
 
 // Version is an engine's version as a comparable value.
@@ -184,4 +199,16 @@ type Pipeliner interface {
 	// ExecPipeline runs the statements in order and stops at the first that
 	// fails. done is called with the index of each that succeeded, when it has.
 	ExecPipeline(ctx context.Context, statements []string, done func(i int)) error
+}
+
+// Witness is a Dialect whose DDL commits by itself, so that a journal has to
+// find out after a crash how far an execution came.
+type Witness interface {
+	// Definitions returns the engine's own text of each table's definition: equal
+	// texts mean that no DDL has changed the table in between, whatever was
+	// written into it. A table that does not exist is left out.
+	Definitions(ctx context.Context, q Querier, tables []string) (map[string]string, error)
+	// Leftovers names the tables, and as table.column the columns, of the
+	// session's schema that were moved aside under a name of AsidePrefix.
+	Leftovers(ctx context.Context, q Querier) ([]string, error)
 }

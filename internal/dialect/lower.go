@@ -20,6 +20,9 @@ const (
 	// CopyPrefix is put in front of a table's name for the copy that replaces
 	// it, on engines that alter by copying.
 	CopyPrefix = "lockstep_new_"
+	// AsidePrefix is put in front of the name of a table or column that is moved
+	// aside until the revision is recorded, on engines whose DDL commits by itself.
+	AsidePrefix = "lockstep_dropped_"
 )
 
 // Lowering is what the dialects' Lower methods share: the rules of one engine,

@@ -85,7 +85,7 @@ func (b *builder) step(s step) error {
 	reverse := b.reverse(s, before, after)
 	for i, st := range rendered {
 		out := Statement{Statement: st, Table: s.table, Destructive: destructive[i], Rebuild: s.rebuild && len(rendered) > 1}
-		if i == len(rendered)-1 {
+		if i == len(rendered)-1 && b.d.Capabilities().TransactionalDDL {
 			out.Reverse = reverse
 		}
 		b.plan.Statements = append(b.plan.Statements, out)

@@ -24,6 +24,9 @@ func digest(p *Plan) string {
 	for i := range p.Statements {
 		s := &p.Statements[i]
 		put("statement", s.SQL, fmt.Sprint(s.Destructive))
+		if s.Final {
+			put("final")
+		}
 	}
 	return "p1:" + hex.EncodeToString(h.Sum(nil)[:16])
 }

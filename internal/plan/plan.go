@@ -43,10 +43,7 @@ type Statement struct {
 	dialect.Statement
 	Table       string // the table concerned, by its name in the target
 	Destructive bool   // removes data, or may: needs the plan's digest to run
-	// Reverse undoes the statement's step in structure; empty when it cannot be
-	// undone without loss. Only the last statement of a step carries it.
-	Reverse []string
-	Rebuild bool // part of a rebuild of the table by copying
+	Rebuild     bool   // part of a rebuild of the table by copying
 }
 
 // Empty tells whether the plan would change nothing in the tenant's tables.

@@ -213,8 +213,9 @@ func samplePlan() *plan.Plan {
 			Statement: dialect.Statement{
 				SQL: `ALTER TABLE "users" ADD COLUMN "age" bigint`, Summary: "add column age to users",
 				Hazards: []dialect.Hazard{{Kind: dialect.HazardLock, Detail: "readers wait"}},
+				Reverse: []string{`ALTER TABLE "users" DROP COLUMN "age"`},
 			},
-			Table: "users", Reverse: []string{`ALTER TABLE "users" DROP COLUMN "age"`},
+			Table: "users",
 		}},
 	}
 }

@@ -91,7 +91,7 @@ func failures() []dialecttest.Failure {
 		{Name: "dependent index", Setup: family, SQL: "DROP INDEX fk_c ON c", Kind: "refused", Reason: "DEPENDENT_OBJECTS"},
 		{Name: "dependent column", Setup: family, SQL: "ALTER TABLE p DROP COLUMN id, ADD COLUMN x int", Kind: "refused", Reason: "DEPENDENT_OBJECTS"},
 		{Name: "foreign key of another type", Setup: family, SQL: "ALTER TABLE c MODIFY p bigint", Kind: "refused", Reason: "FOREIGN_KEY_TYPES"},
-		{Name: "key too long", SQL: "CREATE TABLE k (a varchar(769), b varchar(10), PRIMARY KEY (a, b))", Kind: "exhausted", Reason: "LIMIT_REACHED"},
+		{Name: "key too long", SQL: "CREATE TABLE k (a varchar(769) CHARACTER SET utf8mb4, b varchar(10), PRIMARY KEY (a, b))", Kind: "exhausted", Reason: "LIMIT_REACHED"},
 		{Name: "statement timeout", SQL: "SELECT count(*) FROM information_schema.COLLATIONS a, information_schema.COLLATIONS b, information_schema.COLLATIONS c, information_schema.COLLATIONS d", Kind: "deadline", Reason: "STATEMENT_TIMEOUT"},
 		{Name: "read only", Setup: []string{"SET SESSION TRANSACTION READ ONLY"}, SQL: "CREATE TABLE r (a int)", Kind: "unavailable", Reason: "DATABASE_READ_ONLY"},
 		{Name: "no database", SQL: "USE nowhere_at_all", Kind: "not_found", Reason: "DATABASE_UNKNOWN"},

@@ -197,6 +197,12 @@ func (r *render) renameTable() error {
 		if err != nil {
 			return err
 		}
+		if strings.EqualFold(c.OldName, c.Table) {
+			// By way of a name that is free, since with lower_case_table_names the
+			// new one is not: https://dev.mysql.com/doc/refman/8.4/en/rename-table.html
+			free := dialect.CutName(dialect.CopyPrefix+c.Table, maxIdentifier)
+			stmts = []string{fmt.Sprintf("RENAME TABLE %s TO %s, %s TO %s", quote(c.OldName), quote(free), quote(free), quote(c.Table))}
+		}
 		for _, s := range stmts {
 			r.emit(s, fmt.Sprintf("rename table %s to %s", c.OldName, c.Table), momentary(c.OldName))
 		}

@@ -208,6 +208,7 @@ func cases() []goldenCase {
 		step("index gets another name", func(t *schema.Table) { t.Indexes[0].Name = "idx_other" }),
 		step("comments", func(t *schema.Table) { t.Comment, t.Column("body").Comment = "", "now said" }),
 		step("key goes and numbering with it", func(t *schema.Table) { t.PrimaryKey = nil; t.Columns = t.Columns[1:] }),
+		step("another case of the table's name", func(t *schema.Table) { t.Name, t.RenamedFrom = "Things", []string{"things"} }),
 		step("rename the table", func(t *schema.Table) { t.Name, t.RenamedFrom = "items", []string{"things"} }),
 	}
 }
@@ -236,7 +237,7 @@ func TestAnIndexOverTextIsRefused(t *testing.T) {
 		require.NoError(t, err)
 		p, err := plan.Build(t.Context(), d, plan.Input{Strategy: strategy.Safe, Base: from, Target: to})
 		if err != nil {
-			assert.ErrorContains(t, err, "cannot index that whole")
+			require.ErrorContains(t, err, "cannot index that whole")
 			continue
 		}
 		for _, st := range p.Statements {

@@ -24,11 +24,13 @@ func each(t *testing.T, test func(t *testing.T, server enginetest.Server, opts .
 	t.Helper()
 	t.Parallel()
 	t.Run("mysql", func(t *testing.T) {
+		t.Parallel()
 		for _, server := range enginetest.MySQL(t) {
 			t.Run(server.Name, func(t *testing.T) { t.Parallel(); test(t, server) })
 		}
 	})
 	t.Run("mariadb", func(t *testing.T) {
+		t.Parallel()
 		for _, server := range enginetest.MariaDB(t) {
 			t.Run(server.Name, func(t *testing.T) { t.Parallel(); test(t, server, mysql.WithMariaDB()) })
 		}
@@ -329,16 +331,23 @@ func TestDeadlocks(t *testing.T) {
 func TestManyTablesInspect(t *testing.T) {
 	each(t, func(t *testing.T, server enginetest.Server, opts ...mysql.Option) {
 		s := open(t, enginetest.FreshDatabase(t, server), opts...)
-		var names []string
+		var names, lower []string
 		for i := range 40 {
 			name := fmt.Sprintf("Table_%d", i)
 			_, err := s.ExecContext(t.Context(), "CREATE TABLE "+name+" (id int PRIMARY KEY)")
 			require.NoError(t, err)
-			names = append(names, name, strings.ToLower(name))
+			names, lower = append(names, name), append(lower, strings.ToLower(name))
 		}
 		found, err := mysql.New(opts...).Inspect(t.Context(), s, names)
 		require.NoError(t, err)
-		assert.Len(t, found.Tables, 40, "the case of names counts where the server's does")
+		assert.Len(t, found.Tables, 40)
 		assert.NotNil(t, found.Table("Table_7"))
+		found, err = mysql.New(opts...).Inspect(t.Context(), s, lower)
+		require.NoError(t, err)
+		if one(t, s, "SELECT @@lower_case_table_names") == "0" {
+			assert.Empty(t, found.Tables, "the case of names counts where the server's does")
+		} else {
+			assert.NotNil(t, found.Table("table_7"))
+		}
 	})
 }
