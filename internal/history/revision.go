@@ -33,6 +33,7 @@ type Revision struct {
 	Result        string
 	Digest        string
 	Statements    []Statement
+	Notes         Notes
 	Withheld      []Withheld
 	Error         *fault.Error // nil unless RolledBack
 	Actor         string
