@@ -1071,7 +1071,7 @@ var File_lockstep_v1_migration_service_proto protoreflect.FileDescriptor
 
 const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\n" +
-	"#lockstep/v1/migration_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\x1a\x1alockstep/v1/revision.proto\x1a\x18lockstep/v1/schema.proto\"@\n" +
+	"#lockstep/v1/migration_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lockstep/v1/access.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\x1a\x1alockstep/v1/revision.proto\x1a\x18lockstep/v1/schema.proto\"@\n" +
 	"\x17GetTenantVersionRequest\x12%\n" +
 	"\x06target\x18\x01 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\"e\n" +
 	"\x18GetTenantVersionResponse\x121\n" +
@@ -1156,13 +1156,13 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\x19EXECUTION_OUTCOME_APPLIED\x10\x01\x12#\n" +
 	"\x1fEXECUTION_OUTCOME_NOTHING_TO_DO\x10\x02\x12!\n" +
 	"\x1dEXECUTION_OUTCOME_ROLLED_BACK\x10\x03\x12$\n" +
-	" EXECUTION_OUTCOME_NEEDS_OPERATOR\x10\x042\x85\x05\n" +
-	"\x10MigrationService\x12~\n" +
-	"\x10GetTenantVersion\x12$.lockstep.v1.GetTenantVersionRequest\x1a%.lockstep.v1.GetTenantVersionResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/tenant:version\x12\x82\x01\n" +
-	"\x10PreviewMigration\x12$.lockstep.v1.PreviewMigrationRequest\x1a%.lockstep.v1.PreviewMigrationResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/migrations:preview\x12\x84\x01\n" +
-	"\x10ExecuteMigration\x12$.lockstep.v1.ExecuteMigrationRequest\x1a%.lockstep.v1.ExecuteMigrationResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/migrations:execute0\x01\x12u\n" +
-	"\rListRevisions\x12!.lockstep.v1.ListRevisionsRequest\x1a\".lockstep.v1.ListRevisionsResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/revisions:list\x12n\n" +
-	"\vGetRevision\x12\x1f.lockstep.v1.GetRevisionRequest\x1a .lockstep.v1.GetRevisionResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/revisions:getB;Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
+	" EXECUTION_OUTCOME_NEEDS_OPERATOR\x10\x042\xb0\x05\n" +
+	"\x10MigrationService\x12\x86\x01\n" +
+	"\x10GetTenantVersion\x12$.lockstep.v1.GetTenantVersionRequest\x1a%.lockstep.v1.GetTenantVersionResponse\"%\xd2\xe2\x18\x04\b\x01\x10\x03\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/tenant:version\x12\x8a\x01\n" +
+	"\x10PreviewMigration\x12$.lockstep.v1.PreviewMigrationRequest\x1a%.lockstep.v1.PreviewMigrationResponse\")\xd2\xe2\x18\x04\b\x01\x10\x03\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/migrations:preview\x12\x8e\x01\n" +
+	"\x10ExecuteMigration\x12$.lockstep.v1.ExecuteMigrationRequest\x1a%.lockstep.v1.ExecuteMigrationResponse\"+\xd2\xe2\x18\x06\b\x02\x10\x03\x18\x01\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/migrations:execute0\x01\x12}\n" +
+	"\rListRevisions\x12!.lockstep.v1.ListRevisionsRequest\x1a\".lockstep.v1.ListRevisionsResponse\"%\xd2\xe2\x18\x04\b\x01\x10\x03\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/revisions:list\x12v\n" +
+	"\vGetRevision\x12\x1f.lockstep.v1.GetRevisionRequest\x1a .lockstep.v1.GetRevisionResponse\"$\xd2\xe2\x18\x04\b\x01\x10\x03\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/revisions:getB;Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
 
 var (
 	file_lockstep_v1_migration_service_proto_rawDescOnce sync.Once
@@ -1250,6 +1250,7 @@ func file_lockstep_v1_migration_service_proto_init() {
 	if File_lockstep_v1_migration_service_proto != nil {
 		return
 	}
+	file_lockstep_v1_access_proto_init()
 	file_lockstep_v1_failure_proto_init()
 	file_lockstep_v1_module_proto_init()
 	file_lockstep_v1_plan_proto_init()

@@ -1393,7 +1393,7 @@ var File_lockstep_v1_module_service_proto protoreflect.FileDescriptor
 
 const file_lockstep_v1_module_service_proto_rawDesc = "" +
 	"\n" +
-	" lockstep/v1/module_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x18lockstep/v1/change.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\x1a\x18lockstep/v1/schema.proto\"\x14\n" +
+	" lockstep/v1/module_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x18lockstep/v1/access.proto\x1a\x18lockstep/v1/change.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\x1a\x18lockstep/v1/schema.proto\"\x14\n" +
 	"\x12ListModulesRequest\"K\n" +
 	"\x13ListModulesResponse\x124\n" +
 	"\amodules\x18\x01 \x03(\v2\x1a.lockstep.v1.OfferedModuleR\amodules\"?\n" +
@@ -1485,15 +1485,15 @@ const file_lockstep_v1_module_service_proto_rawDesc = "" +
 	"\x0eTableExtension\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x12\x14\n" +
 	"\x05owner\x18\x02 \x01(\tR\x05owner\x12\x18\n" +
-	"\acolumns\x18\x03 \x03(\tR\acolumns2\xe6\x06\n" +
-	"\rModuleService\x12e\n" +
-	"\vListModules\x12\x1f.lockstep.v1.ListModulesRequest\x1a .lockstep.v1.ListModulesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/modules\x12\x8d\x01\n" +
-	"\x12ListModuleVersions\x12&.lockstep.v1.ListModuleVersionsRequest\x1a'.lockstep.v1.ListModuleVersionsResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/v1/modules/{path=**}/versions\x12|\n" +
-	"\tGetModule\x12\x1d.lockstep.v1.GetModuleRequest\x1a\x1e.lockstep.v1.GetModuleResponse\"0\x82\xd3\xe4\x93\x02*\x12(/v1/modules/{path=**}/versions/{version}\x12y\n" +
-	"\x0eCompareModules\x12\".lockstep.v1.CompareModulesRequest\x1a#.lockstep.v1.CompareModulesResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/modules:compare\x12n\n" +
-	"\vCheckModule\x12\x1f.lockstep.v1.CheckModuleRequest\x1a .lockstep.v1.CheckModuleResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/modules:check\x12|\n" +
-	"\x0fProposeManifest\x12#.lockstep.v1.ProposeManifestRequest\x1a$.lockstep.v1.ProposeManifestResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/modules:propose\x12w\n" +
-	"\x0eGetModuleGraph\x12\".lockstep.v1.GetModuleGraphRequest\x1a#.lockstep.v1.GetModuleGraphResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/modules:graphB;Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
+	"\acolumns\x18\x03 \x03(\tR\acolumns2\xa1\a\n" +
+	"\rModuleService\x12m\n" +
+	"\vListModules\x12\x1f.lockstep.v1.ListModulesRequest\x1a .lockstep.v1.ListModulesResponse\"\x1b\xd2\xe2\x18\x04\b\x01\x10\x02\x82\xd3\xe4\x93\x02\r\x12\v/v1/modules\x12\x95\x01\n" +
+	"\x12ListModuleVersions\x12&.lockstep.v1.ListModuleVersionsRequest\x1a'.lockstep.v1.ListModuleVersionsResponse\".\xd2\xe2\x18\x04\b\x01\x10\x02\x82\xd3\xe4\x93\x02 \x12\x1e/v1/modules/{path=**}/versions\x12\x84\x01\n" +
+	"\tGetModule\x12\x1d.lockstep.v1.GetModuleRequest\x1a\x1e.lockstep.v1.GetModuleResponse\"8\xd2\xe2\x18\x04\b\x01\x10\x02\x82\xd3\xe4\x93\x02*\x12(/v1/modules/{path=**}/versions/{version}\x12\x81\x01\n" +
+	"\x0eCompareModules\x12\".lockstep.v1.CompareModulesRequest\x1a#.lockstep.v1.CompareModulesResponse\"&\xd2\xe2\x18\x04\b\x01\x10\x02\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/modules:compare\x12v\n" +
+	"\vCheckModule\x12\x1f.lockstep.v1.CheckModuleRequest\x1a .lockstep.v1.CheckModuleResponse\"$\xd2\xe2\x18\x04\b\x01\x10\x02\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/modules:check\x12\x84\x01\n" +
+	"\x0fProposeManifest\x12#.lockstep.v1.ProposeManifestRequest\x1a$.lockstep.v1.ProposeManifestResponse\"&\xd2\xe2\x18\x04\b\x01\x10\x02\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/modules:propose\x12\x7f\n" +
+	"\x0eGetModuleGraph\x12\".lockstep.v1.GetModuleGraphRequest\x1a#.lockstep.v1.GetModuleGraphResponse\"$\xd2\xe2\x18\x04\b\x01\x10\x02\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/modules:graphB;Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
 
 var (
 	file_lockstep_v1_module_service_proto_rawDescOnce sync.Once
@@ -1592,6 +1592,7 @@ func file_lockstep_v1_module_service_proto_init() {
 	if File_lockstep_v1_module_service_proto != nil {
 		return
 	}
+	file_lockstep_v1_access_proto_init()
 	file_lockstep_v1_change_proto_init()
 	file_lockstep_v1_failure_proto_init()
 	file_lockstep_v1_module_proto_init()
