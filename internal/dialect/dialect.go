@@ -89,6 +89,10 @@ type Statement struct {
 	// Final statements remove for good what earlier ones moved aside. They run
 	// when the revision is recorded, have no reverse, and can be run again.
 	Final bool
+	// Fallback is the same statement by the next weaker algorithms, strongest
+	// first. The executor runs the next one when the server refuses the one
+	// before with ReasonAlgorithmUnsupported, which changes nothing.
+	Fallback []string
 }
 
 // Version is an engine's version as a comparable value.
@@ -211,4 +215,16 @@ type Witness interface {
 	// Leftovers names the tables, and as table.column the columns, of the
 	// session's schema that were moved aside under a name of AsidePrefix.
 	Leftovers(ctx context.Context, q Querier) ([]string, error)
+}
+
+// Versioned is a Dialect whose SQL depends on the server's whole version, of
+// which a plan's EngineVersion is the major part only.
+type Versioned interface {
+	// For returns the same dialect for a server of that version: Lower, Render,
+	// Inspect and Compare follow it. Versions for which Variant is equal get the
+	// same SQL, byte for byte, and may share plans.
+	For(v Version) Dialect
+	// Variant names the behaviour of a version, such as "8.0.29", the first
+	// version that behaves so.
+	Variant(v Version) string
 }

@@ -11,4 +11,8 @@ const (
 	// ReasonDeadlock: the server chose this transaction as a deadlock's victim;
 	// trying it again can succeed.
 	ReasonDeadlock = "DEADLOCK"
+	// ReasonAlgorithmUnsupported: the server cannot make this change by the
+	// algorithm that the statement names, and has changed nothing; the
+	// statement's Fallback says the same by a weaker one.
+	ReasonAlgorithmUnsupported = "ALGORITHM_UNSUPPORTED"
 )

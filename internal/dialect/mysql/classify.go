@@ -153,7 +153,9 @@ func classifyNumber(n uint16) verdict {
 		return verdict{fault.Unavailable, "CONNECTION_LOST", "try again once the server answers"}
 	case 1030, 1034, 1105, 1194, 1815:
 		return verdict{fault.Unavailable, "SERVER_FAILURE", readLog}
-	case 1101, 1170, 1178, 1235, 1845, 1846, 3152, 3754:
+	case 1845, 1846, 4092: // ALGORITHM or LOCK; too many row versions
+		return verdict{fault.Unsupported, dialect.ReasonAlgorithmUnsupported, "run the statement without ALGORITHM and LOCK, when the table is quiet"}
+	case 1101, 1170, 1178, 1235, 3152, 3754:
 		return verdict{fault.Unsupported, "NOT_SUPPORTED", "this engine cannot do it"}
 	}
 	return verdict{fault.Refused, "STATEMENT_FAILED", "read the server's message; the statement is recorded in the history"}
