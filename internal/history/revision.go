@@ -20,6 +20,10 @@ const (
 	RolledBack Outcome = "rolled_back" // failed; the tenant is exactly as before
 )
 
+// Deferred is the outcome of a statement that removes for good what was moved
+// aside: it runs when the revision is recorded, and is applied then.
+const Deferred = "deferred"
+
 // Revision is one execution as recorded.
 type Revision struct {
 	Number        int64 // 1 is the tenant's initialisation; failed executions have numbers too
@@ -48,7 +52,7 @@ type Statement struct {
 	Summary     string        `json:"summary"`
 	Table       string        `json:"table"`
 	Destructive bool          `json:"destructive,omitempty"`
-	Outcome     string        `json:"outcome"` // applied, failed, not_run, rolled_back
+	Outcome     string        `json:"outcome"` // applied, failed, not_run, rolled_back, deferred
 	Duration    time.Duration `json:"duration_ns"`
 }
 

@@ -39,27 +39,36 @@ func (s *Store) Head(ctx context.Context, q dialect.Querier) (*Revision, error) 
 	return list[0], nil
 }
 
-// read lists revisions; none when there is no history table, which the failed
-// read cannot tell on every engine. Between the read and the question another
-// execution may have made the table, so a failure is tried once more.
-func (s *Store) read(ctx context.Context, q dialect.Querier, query string, args ...any) ([]*Revision, error) {
-	list, err := s.list(ctx, q, query, args...)
+// read lists revisions; none when there is no history table.
+func (s *Store) read(ctx context.Context, q dialect.Querier, query string, args ...any) (list []*Revision, err error) {
+	err = s.ifThere(ctx, q, Table, func() error {
+		list, err = s.list(ctx, q, query, args...)
+		return err
+	})
+	return list, err
+}
+
+// ifThere reads a table that may not exist, which a failed read cannot tell on
+// every engine. Between the read and the question another execution may have
+// made the table, so a failure is tried once more.
+func (s *Store) ifThere(ctx context.Context, q dialect.Querier, table string, read func() error) error {
+	err := read()
 	if err == nil {
-		return list, nil
+		return nil
 	}
 	switch fault.KindOf(err) { //nolint:exhaustive // only these mean that nothing else can be asked
 	case fault.Unavailable, fault.Canceled, fault.Deadline, fault.Unauthenticated, fault.Corrupt:
-		return nil, err
+		return err
 	default:
 	}
-	exists, existsErr := s.Exists(ctx, q)
+	exists, existsErr := s.exists(ctx, q, table)
 	switch {
 	case existsErr != nil:
-		return nil, err
+		return err
 	case !exists:
-		return nil, nil
+		return nil
 	default:
-		return s.list(ctx, q, query, args...)
+		return read()
 	}
 }
 
@@ -189,7 +198,7 @@ func scan(rows *sql.Rows) (*Revision, error) {
 	if r.Modules, err = decodeModules(modules); err != nil {
 		return nil, corrupt(err, "modules")
 	}
-	if err := errors.Join(json.Unmarshal([]byte(statements), &r.Statements), json.Unmarshal([]byte(withheld), &r.Withheld)); err != nil {
+	if err := errors.Join(decodeStatements(statements, &r), json.Unmarshal([]byte(withheld), &r.Withheld)); err != nil {
 		return nil, corrupt(err, "statements")
 	}
 	return &r, nil
@@ -206,7 +215,7 @@ func (s *Store) Insert(ctx context.Context, q dialect.Querier, r *Revision, snap
 		}
 		text = sql.NullString{String: string(data), Valid: true}
 	}
-	statements, err := encodeList(r.Statements)
+	statements, err := encodeStatements(r)
 	if err != nil {
 		return err
 	}
@@ -232,6 +241,32 @@ func (s *Store) Insert(ctx context.Context, q dialect.Querier, r *Revision, snap
 		marks[i] = s.d.Placeholder(i + 1)
 	}
 	_, err = q.ExecContext(ctx, "INSERT INTO "+Table+" ("+columns+", snapshot) VALUES ("+strings.Join(marks, ", ")+")", args...)
+	if err != nil {
+		return s.d.Classify(err)
+	}
+	return nil
+}
+
+// Settle notes that the deferred statements of a revision have run.
+func (s *Store) Settle(ctx context.Context, q dialect.Querier, number int64) error {
+	r, err := s.Get(ctx, q, number)
+	if err != nil {
+		return err
+	}
+	changed := false
+	for i := range r.Statements {
+		if st := &r.Statements[i]; st.Outcome == Deferred {
+			st.Outcome, changed = "applied", true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	statements, err := encodeList(r.Statements)
+	if err != nil {
+		return err
+	}
+	_, err = q.ExecContext(ctx, "UPDATE "+Table+" SET statements = "+s.d.Placeholder(1)+" WHERE revision = "+s.d.Placeholder(2), statements, number)
 	if err != nil {
 		return s.d.Classify(err)
 	}

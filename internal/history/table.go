@@ -15,15 +15,8 @@ const Table = "lockstep_history"
 // definition is the history table in the neutral model, so that every engine's
 // own dialect renders it. Structured values are JSON in text columns, times are
 // RFC 3339 text: the same bytes on every engine.
-func definition() *schema.Schema {
-	text := func(name string, size int) *schema.Column {
-		return &schema.Column{Name: name, Type: schema.Type{Kind: schema.String, Size: size}}
-	}
-	number := func(name string) *schema.Column {
-		return &schema.Column{Name: name, Type: schema.Type{Kind: schema.Int, Bits: 64}}
-	}
-	optional := func(c *schema.Column) *schema.Column { c.Nullable = true; return c }
-	return &schema.Schema{Tables: []*schema.Table{{
+func definition() *schema.Table {
+	return &schema.Table{
 		Name: Table,
 		Columns: []*schema.Column{
 			number("revision"), text("outcome", 16), text("strategy", 16),
@@ -33,19 +26,36 @@ func definition() *schema.Schema {
 			text("actor", 255), text("lockstep", 64), text("started_at", 40), number("duration_us"),
 		},
 		PrimaryKey: []string{"revision"},
-	}}}
+	}
+}
+
+func text(name string, size int) *schema.Column {
+	return &schema.Column{Name: name, Type: schema.Type{Kind: schema.String, Size: size}}
+}
+
+func number(name string) *schema.Column {
+	return &schema.Column{Name: name, Type: schema.Type{Kind: schema.Int, Bits: 64}}
+}
+
+func optional(c *schema.Column) *schema.Column {
+	c.Nullable = true
+	return c
 }
 
 // Create makes the history table. It belongs into the transaction of the
 // tenant's first execution.
 func (s *Store) Create(ctx context.Context, q dialect.Querier) error {
-	lowered, err := s.d.Lower(definition())
+	return s.create(ctx, q, definition())
+}
+
+func (s *Store) create(ctx context.Context, q dialect.Querier, t *schema.Table) error {
+	lowered, err := s.d.Lower(&schema.Schema{Tables: []*schema.Table{t}})
 	if err != nil {
 		return err
 	}
-	t := lowered.Tables[0]
+	t = lowered.Tables[0]
 	statements, err := s.d.Render(ctx, dialect.Step{
-		Changes: []diff.Change{{Verb: diff.Add, Kind: diff.Table, Table: Table, To: &diff.Part{Table: t}}},
+		Changes: []diff.Change{{Verb: diff.Add, Kind: diff.Table, Table: t.Name, To: &diff.Part{Table: t}}},
 		After:   t,
 	})
 	if err != nil {
@@ -62,11 +72,15 @@ func (s *Store) Create(ctx context.Context, q dialect.Querier) error {
 // Exists tells whether the tenant has a history table. Unlike reading from it,
 // asking does no harm to an open transaction.
 func (s *Store) Exists(ctx context.Context, q dialect.Querier) (bool, error) {
-	found, err := s.d.Inspect(ctx, q, []string{Table})
+	return s.exists(ctx, q, Table)
+}
+
+func (s *Store) exists(ctx context.Context, q dialect.Querier, table string) (bool, error) {
+	found, err := s.d.Inspect(ctx, q, []string{table})
 	if err != nil {
 		return false, err
 	}
-	return found.Table(Table) != nil, nil
+	return found.Table(table) != nil, nil
 }
 
 func corrupt(err error, column string) error {

@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/history"
+	"github.com/lockstepdb/lockstep/internal/plan"
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
@@ -19,6 +21,9 @@ const (
 	statementFailed     = "failed"
 	statementNotRun     = "not_run"
 	statementRolledBack = "rolled_back"
+	// statementDeferred removes for good what was moved aside: it runs when the
+	// revision is recorded.
+	statementDeferred = history.Deferred
 )
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
@@ -26,16 +31,14 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 // once carries the plan out in one transaction: lock, re-check, DDL, proof,
 // history, commit.
 func (e *execution) once(ctx context.Context) (*Result, error) {
-	e.progress(Event{Phase: PhaseLocking, Attempt: e.attempt})
-	tx, err := e.t.Begin(ctx, dialect.TxOptions{
-		LockWait: e.req.LockWait, LockTimeout: e.req.LockTimeout, StatementTimeout: e.req.StatementTimeout,
-		CreateNamespace: e.head == nil && e.t.d.Capabilities().Namespaces,
-		Rebuilds:        e.plan.Rebuilds(),
-	})
+	tx, err := e.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	number, err := e.recheck(ctx, tx)
+	number, fresh, err := e.recheck(ctx, tx)
+	if err == nil && fresh {
+		err = e.t.history.Create(ctx, tx)
+	}
 	if err != nil {
 		e.rollback(ctx, tx)
 		return nil, err
@@ -61,6 +64,16 @@ func (e *execution) once(ctx context.Context) (*Result, error) {
 	return e.result(OutcomeApplied, number, nil), nil
 }
 
+// begin opens the transaction and takes the tenant's lock.
+func (e *execution) begin(ctx context.Context) (dialect.Tx, error) {
+	e.progress(Event{Phase: PhaseLocking, Attempt: e.attempt})
+	return e.t.Begin(ctx, dialect.TxOptions{
+		LockWait: e.req.LockWait, LockTimeout: e.req.LockTimeout, StatementTimeout: e.req.StatementTimeout,
+		CreateNamespace: e.head == nil && e.t.d.Capabilities().Namespaces,
+		Rebuilds:        e.plan.Rebuilds(),
+	})
+}
+
 // intact proves that the tables which the plan rebuilds by copying are what the
 // snapshot says: an index or a column that somebody added would be lost by the
 // copy without a word.
@@ -77,7 +90,7 @@ func (e *execution) intact(ctx context.Context, tx dialect.Tx) error {
 	if len(differences) == 0 {
 		return nil
 	}
-	return fault.New(fault.Drift, "TABLE_DRIFTED",
+	return fault.New(fault.Drift, reasonTableDrifted,
 		"a table that must be rebuilt is not what was last recorded, and the rebuild would lose the difference: %s", strings.Join(differences, "; ")).
 		Suggest("bring the table back to what the last revision recorded, or declare the difference in the entity, and preview again")
 }
@@ -103,20 +116,18 @@ func (e *execution) differences(names []string, want, found *schema.Schema) []st
 }
 
 // recheck proves, under the lock, that the tenant is still where the plan
-// starts, and returns the number of the new revision.
-func (e *execution) recheck(ctx context.Context, tx dialect.Tx) (int64, error) {
+// starts, and returns the number of the new revision, and whether there is no
+// history yet.
+func (e *execution) recheck(ctx context.Context, tx dialect.Tx) (number int64, fresh bool, err error) {
 	if e.head == nil {
 		exists, err := e.t.history.Exists(ctx, tx)
-		if err != nil {
-			return 0, err
-		}
-		if !exists {
-			return 1, e.t.history.Create(ctx, tx)
+		if err != nil || !exists {
+			return 1, true, err
 		}
 	}
 	at, err := e.t.history.Position(ctx, tx)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	var head int64
 	var result string
@@ -124,55 +135,80 @@ func (e *execution) recheck(ctx context.Context, tx dialect.Tx) (int64, error) {
 		head, result = e.head.Number, e.head.Result
 	}
 	if at.Head != head || at.Result != result {
-		return 0, fault.New(fault.Drift, reasonBaseMoved,
+		return 0, false, fault.New(fault.Drift, reasonBaseMoved,
 			"the tenant moved from revision %d to %d while this execution waited for its lock", head, at.Head).
 			Suggest("preview again and execute with the new digest")
 	}
-	return at.Last + 1, nil
+	return at.Last + 1, false, nil
 }
 
 // apply runs the statements in order. The history of each is kept also when one
 // fails.
 func (e *execution) apply(ctx context.Context, tx dialect.Tx) error {
-	total := len(e.plan.Statements)
-	e.statements = make([]history.Statement, total)
+	e.prepareStatements()
+	return e.send(ctx, tx)
+}
+
+func (e *execution) prepareStatements() {
+	e.statements = make([]history.Statement, len(e.plan.Statements))
 	for i := range e.plan.Statements {
 		st := &e.plan.Statements[i]
 		e.statements[i] = history.Statement{
 			SQL: st.SQL, Summary: st.Summary, Table: st.Table, Destructive: st.Destructive, Outcome: statementNotRun,
 		}
 	}
-	return e.send(ctx, tx)
 }
 
 // send runs the statements, each with its progress and duration, and says which
 // one failed.
 func (e *execution) send(ctx context.Context, tx dialect.Tx) error {
-	total, next := len(e.plan.Statements), 0
-	sql := make([]string, total)
+	sql := make([]string, len(e.plan.Statements))
 	for i := range sql {
 		sql[i] = e.plan.Statements[i].SQL
 	}
-	begin := e.s.cfg.Now()
-	announce := func() {
-		if next < total {
-			e.progress(Event{Phase: PhaseExecuting, Index: next + 1, Total: total, Statement: &e.plan.Statements[next], Attempt: e.attempt})
-		}
+	w := e.watch()
+	return w.failed(inOrder(ctx, tx, sql, w.done))
+}
+
+// watch follows the statements of a plan as they run.
+type watch struct {
+	e     *execution
+	next  int
+	begun time.Time
+}
+
+func (e *execution) watch() *watch {
+	w := &watch{e: e, begun: e.s.cfg.Now()}
+	w.announce()
+	return w
+}
+
+func (w *watch) announce() {
+	if e := w.e; w.next < len(e.plan.Statements) {
+		e.progress(Event{
+			Phase: PhaseExecuting, Index: w.next + 1, Total: len(e.plan.Statements),
+			Statement: &e.plan.Statements[w.next], Attempt: e.attempt,
+		})
 	}
-	announce()
-	err := inOrder(ctx, tx, sql, func(i int) {
-		now := e.s.cfg.Now()
-		e.statements[i].Outcome, e.statements[i].Duration = statementApplied, now.Sub(begin)
-		begin, next = now, i+1
-		announce()
-	})
+}
+
+// done notes that a statement has succeeded.
+func (w *watch) done(i int) {
+	now := w.e.s.cfg.Now()
+	w.e.statements[i].Outcome, w.e.statements[i].Duration = statementApplied, now.Sub(w.begun)
+	w.begun, w.next = now, i+1
+	w.announce()
+}
+
+// failed says of an error which statement it stopped; nil stays nil.
+func (w *watch) failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	f := *e.t.d.Classify(err)
-	if next < total {
-		e.statements[next].Outcome, e.statements[next].Duration = statementFailed, e.s.cfg.Now().Sub(begin)
-		f.Detail = fmt.Sprintf("statement %d of %d (%s) failed: %s", next+1, total, e.plan.Statements[next].Summary, f.Detail)
+	f := *w.e.t.d.Classify(err)
+	if i, total := w.next, len(w.e.plan.Statements); i < total {
+		w.e.statements[i].Outcome, w.e.statements[i].Duration = statementFailed, w.e.s.cfg.Now().Sub(w.begun)
+		f.Detail = fmt.Sprintf("statement %d of %d (%s) failed: %s", i+1, total, w.e.plan.Statements[i].Summary, f.Detail)
 	}
 	return &f
 }
@@ -195,20 +231,7 @@ func inOrder(ctx context.Context, tx dialect.Tx, statements []string, done func(
 // verify looks at every touched table again and compares it with what the plan
 // promised.
 func (e *execution) verify(ctx context.Context, tx dialect.Tx) error {
-	var names []string
-	add := func(name string) {
-		if name != "" && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	for i := range e.plan.Statements {
-		add(e.plan.Statements[i].Table)
-	}
-	for _, v := range e.plan.Verdicts {
-		if len(v.Now) > 0 && v.Name == "" {
-			add(v.OldName)
-		}
-	}
+	names := touched(e.plan)
 	if len(names) == 0 {
 		return nil
 	}
@@ -216,11 +239,35 @@ func (e *execution) verify(ctx context.Context, tx dialect.Tx) error {
 	if err != nil {
 		return err
 	}
-	differences := e.differences(names, e.plan.ResultSchema, found)
+	differences := e.differences(names, e.plan.ResultSchema, withoutAside(found))
 	if len(differences) == 0 {
 		return nil
 	}
 	return fault.New(fault.Drift, "VERIFICATION_FAILED",
 		"after the statements had run, the database was not what the plan promised: %s", strings.Join(differences, "; ")).
 		Suggest("a table was changed outside lockstep: compare it with the last revision in lockstep history and bring it back, then preview again")
+}
+
+// touched names the tables that a plan works on, by the names before and after.
+func touched(p *plan.Plan) []string {
+	var names []string
+	for i := range p.Statements {
+		names = append(names, p.Statements[i].Table)
+	}
+	for _, v := range p.Verdicts {
+		if len(v.Now) > 0 && v.Name == "" {
+			names = append(names, v.OldName)
+		}
+	}
+	return distinct(names...)
+}
+
+// withoutAside leaves out the columns that are only kept until the revision is
+// recorded.
+func withoutAside(s *schema.Schema) *schema.Schema {
+	aside := func(c *schema.Column) bool { return strings.HasPrefix(c.Name, dialect.ReservedPrefix) }
+	for _, t := range s.Tables {
+		t.Columns = slices.DeleteFunc(t.Columns, aside)
+	}
+	return s
 }

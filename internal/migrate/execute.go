@@ -3,6 +3,7 @@ package migrate
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
@@ -35,6 +36,7 @@ type execution struct {
 	head       *history.Revision
 	plan       *plan.Plan
 	statements []history.Statement
+	warnings   []string
 }
 
 // Execute implements Migrator.
@@ -62,15 +64,15 @@ func (s *Service) Execute(ctx context.Context, req ExecuteRequest, progress func
 	return r, err
 }
 
-// canRollBack refuses engines whose DDL commits by itself: what fails half way
-// there could not be undone without a journal, which lockstep does not keep yet.
+// canRollBack refuses engines whose DDL commits by itself, and where no journal
+// can be kept: what fails half way there could not be undone.
 func (s *Service) canRollBack(t dialect.Target) error {
 	d, err := s.dialectOf(t)
-	if err != nil || d.Capabilities().TransactionalDDL {
+	if err != nil || d.Capabilities().TransactionalDDL || journalled(d) {
 		return err
 	}
 	return fault.New(fault.Unsupported, "ENGINE_WITHOUT_ROLLBACK",
-		"%s commits each statement by itself, and lockstep cannot undo a failed execution there yet", t.Engine).
+		"%s commits each statement by itself, and lockstep cannot undo a failed execution there", t.Engine).
 		Suggest("preview shows what would be done; see the engine table in the README")
 }
 
@@ -84,7 +86,13 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 // run tries until the plan is applied, or fails for a reason that waiting does
 // not mend.
 func (e *execution) run(ctx context.Context) (*Result, error) {
-	wait := firstBackoff
+	wait, once := firstBackoff, e.once
+	if journalled(e.t.d) {
+		once = e.journalledOnce
+		if err := e.recoverFirst(ctx); err != nil {
+			return nil, err
+		}
+	}
 	for e.attempt = 1; ; e.attempt++ {
 		if err := e.planNow(ctx); err != nil {
 			return nil, err
@@ -96,7 +104,7 @@ func (e *execution) run(ctx context.Context) (*Result, error) {
 		if err := e.permitted(); err != nil {
 			return nil, err
 		}
-		r, err := e.once(ctx)
+		r, err := once(ctx)
 		if err == nil || !e.again(err) {
 			return r, err
 		}
@@ -153,8 +161,9 @@ func (e *execution) planNow(ctx context.Context) error {
 }
 
 const (
-	reasonBaseMoved   = "BASE_MOVED"
-	reasonPlanChanged = "PLAN_CHANGED"
+	reasonBaseMoved    = "BASE_MOVED"
+	reasonPlanChanged  = "PLAN_CHANGED"
+	reasonTableDrifted = "TABLE_DRIFTED"
 )
 
 // permitted enforces that what runs is what was previewed, and that nobody
@@ -208,7 +217,7 @@ func (e *execution) where() string {
 func (e *execution) result(o Outcome, revision int64, failure *fault.Error) *Result {
 	return &Result{
 		Outcome: o, Revision: revision, Plan: e.plan, Statements: e.statements, Error: failure,
-		Warnings: e.w.target.Warnings, Actor: e.req.Actor, StartedAt: e.started, Duration: e.s.cfg.Now().Sub(e.started),
+		Warnings: append(slices.Clone(e.w.target.Warnings), e.warnings...), Actor: e.req.Actor, StartedAt: e.started, Duration: e.s.cfg.Now().Sub(e.started),
 	}
 }
 

@@ -87,6 +87,9 @@ const (
 	PhaseVerifying Phase = "verifying"
 	PhaseRecording Phase = "recording"
 	PhaseDone      Phase = "done"
+	// PhaseRecovering takes back, or finishes, what was left half way: an
+	// earlier execution before this one begins, or this one when it fails.
+	PhaseRecovering Phase = "recovering"
 )
 
 // Event is one sign of progress.

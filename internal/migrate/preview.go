@@ -26,6 +26,14 @@ func (s *Service) Preview(ctx context.Context, req Request) (*Preview, error) {
 	if err != nil {
 		return nil, err
 	}
+	warnings := slices.Clone(w.target.Warnings)
+	unfinished, err := s.unfinished(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	if unfinished != "" {
+		warnings = append(warnings, unfinished)
+	}
 	p, err := s.plan(ctx, t, w, head)
 	if err != nil {
 		return nil, err
@@ -35,7 +43,7 @@ func (s *Service) Preview(ctx context.Context, req Request) (*Preview, error) {
 		sql[i] = p.Statements[i].SQL
 	}
 	return &Preview{
-		Plan: p, Current: head, Warnings: w.target.Warnings,
+		Plan: p, Current: head, Warnings: warnings,
 		Changed: changes(p, head), Script: t.d.Script(req.Target, sql),
 	}, nil
 }

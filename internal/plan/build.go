@@ -135,6 +135,7 @@ func (b *builder) reverse(s step, before, after *schema.Table) []string {
 // finish records where the plan leads and proves that nothing was lost between
 // the diff and the last step.
 func (b *builder) finish(in Input, changed bool) error {
+	slices.SortStableFunc(b.plan.Statements, func(x, y Statement) int { return later(x.Final) - later(y.Final) })
 	result := in.Base
 	if changed || result == nil {
 		result = b.draft.Schema()
@@ -155,6 +156,14 @@ func (b *builder) finish(in Input, changed bool) error {
 	}
 	b.plan.Digest = digest(b.plan)
 	return nil
+}
+
+// later places what is removed for good behind everything that can be undone.
+func later(final bool) int {
+	if final {
+		return 1
+	}
+	return 0
 }
 
 // checkReferences refuses a partial result whose foreign keys lead nowhere,
