@@ -72,6 +72,13 @@ func (c *conn) do(kind Kind, query string, run func() error) error {
 		if err != nil {
 			return err
 		}
+	case EndBefore:
+		c.plan.End()
+	case EndAfter:
+		if err := run(); err != nil {
+			return err
+		}
+		c.plan.End()
 	case ErrorBefore:
 	}
 	return c.plan.err()

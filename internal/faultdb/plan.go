@@ -32,9 +32,14 @@ const (
 	// DieAfter: the operation is carried out, then the connection is dead and
 	// the reply lost. A commit that ends so is the hardest case there is.
 	DieAfter Mode = "die_after"
+	// EndBefore: Plan.End is called instead of the operation. It does not return
+	// when it ends the process.
+	EndBefore Mode = "end_before"
+	// EndAfter: the operation is carried out, then Plan.End is called.
+	EndAfter Mode = "end_after"
 )
 
-// Modes returns all of them.
+// Modes returns those that go on in the same process.
 func Modes() []Mode { return []Mode{ErrorBefore, ErrorAfter, DieBefore, DieAfter} }
 
 // ErrInjected is what a failing operation returns unless the plan has its own.
@@ -82,6 +87,7 @@ type Plan struct {
 	Err    error
 	Rows   bool          // count the steps of reading rows, too
 	Only   func(Op) bool // count only these; nil: all
+	End    func()        // for EndBefore and EndAfter
 
 	mu    sync.Mutex
 	next  int

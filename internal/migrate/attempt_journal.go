@@ -109,12 +109,27 @@ func (e *execution) act(ctx context.Context, j *journal) error {
 			e.statements[i].Outcome = statementDeferred
 			continue
 		}
-		if err := j.act(ctx, history.Entry{Action: history.Apply, Statement: i}, st.SQL); err != nil {
+		if err := e.actOn(ctx, j, i); err != nil {
 			return w.failed(err)
 		}
 		w.done(i)
 	}
 	return j.settle(ctx)
+}
+
+// actOn runs one statement, and by the next weaker algorithm when the server
+// refuses the one that the plan hoped for.
+func (e *execution) actOn(ctx context.Context, j *journal, i int) error {
+	entry := history.Entry{Action: history.Apply, Statement: i}
+	err := j.act(ctx, entry, e.plan.Statements[i].SQL)
+	for _, sql := range e.plan.Statements[i].Fallback {
+		if fault.ReasonOf(err) != dialect.ReasonAlgorithmUnsupported {
+			break
+		}
+		e.statements[i].SQL = sql
+		err = j.act(ctx, entry, sql)
+	}
+	return err
 }
 
 // finish removes what was moved aside. The revision is recorded: what cannot be

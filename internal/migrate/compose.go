@@ -173,8 +173,8 @@ func hasManifest(mod *module.Module) bool {
 // lower gives the target its physical form on one engine, shared by all
 // tenants with the same modules. The modules are part of the key because the
 // fingerprint leaves rename hints out.
-func (s *Service) lower(d dialect.Dialect, t *Target) (*lowered, error) {
-	key := fmt.Sprintf("%s %s %q", d.Engine(), t.Schema.Fingerprint(), t.Modules)
+func (s *Service) lower(d dialect.Dialect, variant string, t *Target) (*lowered, error) {
+	key := fmt.Sprintf("%s %s %s %q", d.Engine(), variant, t.Schema.Fingerprint(), t.Modules)
 	if l, ok := s.targets.Get(key); ok {
 		return l, nil
 	}

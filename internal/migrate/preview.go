@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/history"
 	"github.com/lockstepdb/lockstep/internal/plan"
@@ -52,7 +53,7 @@ func (s *Service) Preview(ctx context.Context, req Request) (*Preview, error) {
 type work struct {
 	Request
 	target   *Target
-	physical *lowered
+	physical *lowered // nil until the version of the server is known, where it counts
 }
 
 // prepare composes and lowers the target. The database is not contacted yet, so
@@ -66,11 +67,11 @@ func (s *Service) prepare(ctx context.Context, req Request) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	physical, err := s.lower(d, target)
-	if err != nil {
-		return nil, err
+	w := &work{Request: req, target: target}
+	if _, follows := d.(dialect.Versioned); !follows {
+		w.physical, err = s.lower(d, "", target)
 	}
-	return &work{Request: req, target: target, physical: physical}, nil
+	return w, err
 }
 
 // plan returns the plan from head to the target. A plan that another tenant at
@@ -80,12 +81,18 @@ func (s *Service) plan(ctx context.Context, t *tenant, w *work, head *history.Re
 	if head != nil {
 		base = head.Result
 	}
-	key := fmt.Sprintf("%s %d %s %s %s %q", t.d.Engine(), t.Version().Major, w.Strategy, base, w.physical.fingerprint, w.target.Modules)
+	if w.physical == nil {
+		var err error
+		if w.physical, err = s.lower(t.d, t.variant, w.target); err != nil {
+			return nil, err
+		}
+	}
+	key := fmt.Sprintf("%s %d %s %s %s %s %q", t.d.Engine(), t.Version().Major, t.variant, w.Strategy, base, w.physical.fingerprint, w.target.Modules)
 	if p, ok := s.plans.Get(key); ok {
 		return p, nil
 	}
 	in := plan.Input{
-		EngineVersion: t.Version().Major, Strategy: w.Strategy,
+		EngineVersion: t.Version().Major, Variant: t.variant, Strategy: w.Strategy,
 		Modules: w.target.Modules, Target: w.physical.schema,
 	}
 	switch {

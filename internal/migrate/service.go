@@ -22,6 +22,7 @@ const (
 	cachedReads   = 256
 	cachedTargets = 64
 	cachedPlans   = 128
+	cachedWords   = 64
 )
 
 // Config wires a Service.
@@ -39,6 +40,7 @@ type Service struct {
 	reads   *lru.Cache[string, *entity.Result]
 	targets *lru.Cache[string, *lowered]
 	plans   *lru.Cache[string, *plan.Plan]
+	words   *lru.Cache[string, *schema.Schema] // models as engines print them
 }
 
 // lowered is a target in one engine's physical form.
@@ -65,6 +67,9 @@ func New(cfg Config) (*Service, error) {
 	if s.targets, err = lru.New[string, *lowered](cachedTargets); err != nil {
 		return nil, fault.Wrap(err, fault.Bug, "MIGRATE_CONFIG", "a cache could not be made")
 	}
+	if s.words, err = lru.New[string, *schema.Schema](cachedWords); err != nil {
+		return nil, fault.Wrap(err, fault.Bug, "MIGRATE_CONFIG", "a cache could not be made")
+	}
 	if s.plans, err = lru.New[string, *plan.Plan](cachedPlans); err != nil {
 		return nil, fault.Wrap(err, fault.Bug, "MIGRATE_CONFIG", "a cache could not be made")
 	}
@@ -75,6 +80,7 @@ func New(cfg Config) (*Service, error) {
 type tenant struct {
 	dialect.Session
 	d       dialect.Dialect
+	variant string // of the dialect, where its SQL follows the server's version
 	history *history.Store
 	target  dialect.Target
 }
@@ -98,7 +104,12 @@ func (s *Service) open(ctx context.Context, target dialect.Target) (*tenant, err
 		f.Detail = target.String() + ": " + f.Detail
 		return nil, &f
 	}
-	return &tenant{Session: session, d: d, history: history.NewStore(d), target: target}, nil
+	t := &tenant{Session: session, d: d, target: target}
+	if v, ok := d.(dialect.Versioned); ok {
+		t.d, t.variant = v.For(session.Version()), v.Variant(session.Version())
+	}
+	t.history = history.NewStore(t.d)
+	return t, nil
 }
 
 // close ends a session; what it held is released by the server in any case.

@@ -14,7 +14,8 @@ import (
 
 // Input is everything a plan depends on.
 type Input struct {
-	EngineVersion int // major version
+	EngineVersion int    // major version
+	Variant       string // names the SQL of that version more exactly, where it counts; see dialect.Versioned
 	Strategy      strategy.Name
 	Modules       []module.Version
 	Base          *schema.Schema // the recorded snapshot; nil when the tenant is being initialised
@@ -42,14 +43,18 @@ func Build(ctx context.Context, d Planner, in Input) (*Plan, error) {
 	}
 	verdicts := strategy.Decide(in.Strategy, diff.Assess(changes))
 	p := &Plan{
-		Engine: d.Engine(), EngineVersion: in.EngineVersion, Strategy: in.Strategy,
+		Engine: d.Engine(), EngineVersion: in.EngineVersion, Variant: in.Variant, Strategy: in.Strategy,
 		Modules: slices.Clone(in.Modules), Target: in.Target.Fingerprint(), Verdicts: verdicts, BaseSchema: in.Base,
 	}
 	if in.Base != nil {
 		p.Base = in.Base.Fingerprint()
 	}
 	b := builder{ctx: ctx, d: d, draft: schema.NewDraft(in.Base), plan: p}
-	for _, s := range order(d.Capabilities(), verdicts) {
+	steps, err := order(d, in.Base, verdicts)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range steps {
 		if err := b.step(s); err != nil {
 			return nil, err
 		}

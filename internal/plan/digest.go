@@ -18,6 +18,9 @@ func digest(p *Plan) string {
 		}
 	}
 	put("lockstep plan 1", string(p.Engine), fmt.Sprint(p.EngineVersion), string(p.Strategy), p.Base, p.Target, p.Result)
+	if p.Variant != "" {
+		put("variant", p.Variant)
+	}
 	for _, m := range p.Modules {
 		put("module", m.Path, m.Version, m.Sum)
 	}
@@ -27,6 +30,7 @@ func digest(p *Plan) string {
 		if s.Final {
 			put("final")
 		}
+		put(s.Fallback...)
 	}
 	return "p1:" + hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -57,8 +57,9 @@ func (s step) destructive() bool {
 }
 
 // order arranges what the verdicts apply into steps.
-func order(caps dialect.Capabilities, verdicts []strategy.Verdict) []step {
+func order(d Planner, base *schema.Schema, verdicts []strategy.Verdict) ([]step, error) {
 	var o orderer
+	caps := d.Capabilities()
 	o.caps, o.created, o.touched = caps, map[string]*schema.Table{}, map[string]bool{}
 	o.dropped = map[string]*schema.Table{}
 	for _, v := range verdicts {
@@ -69,12 +70,17 @@ func order(caps dialect.Capabilities, verdicts []strategy.Verdict) []step {
 			}
 		}
 	}
+	if p, ok := d.(Pinner); ok {
+		if err := o.release(p, base, verdicts); err != nil {
+			return nil, err
+		}
+	}
 	o.createAll()
 	o.dropAll()
 	if caps.IndexNamesPerSchema {
 		o.vacateIndexNames()
 	}
-	return o.steps()
+	return o.steps(), nil
 }
 
 // decompose turns the replacement of a named object into removal and addition,

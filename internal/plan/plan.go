@@ -19,7 +19,8 @@ import (
 // Plan is the ordered work for one engine, from one base to one result.
 type Plan struct {
 	Engine        dialect.Engine
-	EngineVersion int // major version the SQL was rendered for
+	EngineVersion int    // major version the SQL was rendered for
+	Variant       string // the same more exactly, where SQL follows smaller versions
 	Strategy      strategy.Name
 	Modules       []module.Version // sorted by path
 
