@@ -18,6 +18,9 @@ type Outcome string
 const (
 	Applied    Outcome = "applied"
 	RolledBack Outcome = "rolled_back" // failed; the tenant is exactly as before
+	// Nothing: there was nothing to do. It is recorded only for a request with an
+	// id, so that the same answer can be given again.
+	Nothing Outcome = "nothing_to_do"
 )
 
 // Deferred is the outcome of a statement that removes for good what was moved
@@ -44,6 +47,10 @@ type Revision struct {
 	Lockstep      string // version of lockstep that ran it
 	StartedAt     time.Time
 	Duration      time.Duration
+	// RequestID is the caller's name of the request, and RequestSum a hash of what
+	// was asked; both "" when the caller gave none.
+	RequestID  string
+	RequestSum string
 }
 
 // Statement is one statement as it ran.

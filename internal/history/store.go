@@ -22,7 +22,7 @@ func NewStore(d dialect.Dialect) *Store { return &Store{d: d} }
 
 // columns are all but the snapshot, in the order of scan.
 const columns = "revision, outcome, strategy, engine, engine_version, modules, base, target, result, digest, " +
-	"statements, withheld, error, actor, lockstep, started_at, duration_us"
+	"statements, withheld, error, actor, lockstep, started_at, duration_us, request_id, request_sum"
 
 // Head returns the last applied revision in one query; nil when the tenant was
 // never initialised. It must not be called in a transaction unless the table is
@@ -151,6 +151,18 @@ func (s *Store) Get(ctx context.Context, q dialect.Querier, number int64) (*Revi
 	return list[0], nil
 }
 
+// ByRequest returns the revision that a request was answered with; nil when
+// there is none.
+func (s *Store) ByRequest(ctx context.Context, q dialect.Querier, id string) (*Revision, error) {
+	list, err := s.read(ctx, q, "SELECT "+columns+" FROM "+Table+" WHERE request_id = "+s.d.Placeholder(1)+" ORDER BY revision", id)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return list[0], nil
+}
+
+func optionalText(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
+
 func (s *Store) list(ctx context.Context, q dialect.Querier, query string, args ...any) ([]*Revision, error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -181,14 +193,16 @@ func scan(rows *sql.Rows) (*Revision, error) {
 		failure                       sql.NullString
 		started                       string
 		micros                        int64
+		requestID, requestSum         sql.NullString
 	)
 	err := rows.Scan(&r.Number, &r.Outcome, &r.Strategy, &r.Engine, &r.EngineVersion, &modules,
 		&r.Base, &r.Target, &r.Result, &r.Digest, &statements, &withheld, &failure,
-		&r.Actor, &r.Lockstep, &started, &micros)
+		&r.Actor, &r.Lockstep, &started, &micros, &requestID, &requestSum)
 	if err != nil {
 		return nil, err
 	}
 	r.Duration = time.Duration(micros) * time.Microsecond
+	r.RequestID, r.RequestSum = requestID.String, requestSum.String
 	if r.StartedAt, err = time.Parse(time.RFC3339Nano, started); err != nil {
 		return nil, corrupt(err, "started_at")
 	}
@@ -234,7 +248,8 @@ func (s *Store) Insert(ctx context.Context, q dialect.Querier, r *Revision, snap
 	args := []any{
 		r.Number, string(r.Outcome), r.Strategy, r.Engine, r.EngineVersion, modules,
 		r.Base, r.Target, r.Result, r.Digest, statements, withheld, failure,
-		r.Actor, r.Lockstep, r.StartedAt.UTC().Format(time.RFC3339Nano), r.Duration.Microseconds(), text,
+		r.Actor, r.Lockstep, r.StartedAt.UTC().Format(time.RFC3339Nano), r.Duration.Microseconds(),
+		optionalText(r.RequestID), optionalText(r.RequestSum), text,
 	}
 	marks := make([]string, len(args))
 	for i := range marks {
@@ -262,7 +277,7 @@ func (s *Store) Settle(ctx context.Context, q dialect.Querier, number int64) err
 	if !changed {
 		return nil
 	}
-	statements, err := encodeList(r.Statements)
+	statements, err := encodeStatements(r)
 	if err != nil {
 		return err
 	}

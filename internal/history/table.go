@@ -24,6 +24,7 @@ func definition() *schema.Table {
 			text("base", 64), text("target", 64), text("result", 64), text("digest", 64),
 			text("statements", 0), text("withheld", 0), optional(text("snapshot", 0)), optional(text("error", 0)),
 			text("actor", 255), text("lockstep", 64), text("started_at", 40), number("duration_us"),
+			optional(text("request_id", 128)), optional(text("request_sum", 64)),
 		},
 		PrimaryKey: []string{"revision"},
 	}

@@ -83,23 +83,40 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 	return max(d, 0)
 }
 
-// run tries until the plan is applied, or fails for a reason that waiting does
-// not mend.
+// run answers a request that was answered before with the same answer, and
+// carries out any other.
 func (e *execution) run(ctx context.Context) (*Result, error) {
-	wait, once := firstBackoff, e.once
 	if journalled(e.t.d) {
-		once = e.journalledOnce
 		if err := e.recoverFirst(ctx); err != nil {
 			return nil, err
 		}
+	}
+	if before, err := e.answered(ctx); before != nil || err != nil {
+		return before, failureOf(before, err)
+	}
+	r, err := e.tries(ctx)
+	if reason := fault.ReasonOf(err); reason == reasonBaseMoved || reason == reasonPlanChanged {
+		// The same request may have been carried out by another replica meanwhile.
+		if before, _ := e.answered(ctx); before != nil {
+			return before, failureOf(before, nil)
+		}
+	}
+	return r, err
+}
+
+// tries goes on until the plan is applied, or fails for a reason that waiting
+// does not mend.
+func (e *execution) tries(ctx context.Context) (*Result, error) {
+	wait, once := firstBackoff, e.once
+	if journalled(e.t.d) {
+		once = e.journalledOnce
 	}
 	for e.attempt = 1; ; e.attempt++ {
 		if err := e.planNow(ctx); err != nil {
 			return nil, err
 		}
 		if !changes(e.plan, e.head) {
-			e.progress(Event{Phase: PhaseDone, Attempt: e.attempt})
-			return e.result(OutcomeNothing, 0, nil), nil
+			return e.nothing(ctx)
 		}
 		if err := e.permitted(); err != nil {
 			return nil, err
@@ -112,6 +129,9 @@ func (e *execution) run(ctx context.Context) (*Result, error) {
 			return r, err
 		}
 		wait *= 2
+		if before, err := e.answered(ctx); before != nil || err != nil {
+			return before, failureOf(before, err)
+		}
 	}
 }
 

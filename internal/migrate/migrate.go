@@ -66,8 +66,12 @@ type Preview struct {
 // ExecuteRequest asks for an execution.
 type ExecuteRequest struct {
 	Request
-	Digest           string        // of the plan that was previewed; required when it is destructive
-	Actor            string        // who asks, for the record
+	Digest string // of the plan that was previewed; required when it is destructive
+	Actor  string // who asks, for the record
+	// RequestID names the request, at most 128 bytes: the same one again, on any
+	// replica and at any time, is answered with the result of the first. "": it is
+	// a request of its own.
+	RequestID        string
 	LockWait         time.Duration // for the tenant's lock; 0: 10 s
 	LockTimeout      time.Duration // for the lock that a statement needs; 0: 5 s
 	StatementTimeout time.Duration // for each statement; 0: none
