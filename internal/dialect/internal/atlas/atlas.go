@@ -29,8 +29,8 @@ type Spelling struct {
 	// Default returns the text behind DEFAULT; it is called only for columns
 	// that have a default.
 	Default func(c *schema.Column) string
-	// The others are MySQL's, whose comments and further properties are part of a
-	// definition; they may be nil.
+	// The others may be nil: comments are rendered by Atlas for MySQL and SQL
+	// Server, and further properties of columns for these two and MariaDB.
 	// Comment quotes a comment.
 	Comment func(text string) string
 	// Generated returns the expression of a generated column and how it is kept.
@@ -42,7 +42,8 @@ type Spelling struct {
 // Planner renders the SQL of one engine.
 type Planner struct {
 	apply  migrate.PlanApplier
-	quote  string
+	quote  string // doubled in names; "": the planner escapes them itself
+	prefix string // the schema in front of names; "": none
 	spell  Spelling
 	column func(phys, def string, c *schema.Column) (as.Type, as.Expr, []as.Attr)
 	index  func(b *builder, from *schema.Index, to *as.Index)
@@ -67,6 +68,11 @@ func SQLite(s Spelling) *Planner {
 // CreateTable renders a table with its keys, constraints and indexes; comments
 // are the dialect's own affair, but for MySQL.
 func (p *Planner) CreateTable(ctx context.Context, t *schema.Table) ([]string, error) {
+	return p.plan(ctx, &as.AddTable{T: p.tableOf(t)})
+}
+
+// tableOf is a whole table in Atlas's terms.
+func (p *Planner) tableOf(t *schema.Table) *as.Table {
 	b := p.newBuilder(t)
 	for _, f := range t.ForeignKeys {
 		b.table.ForeignKeys = append(b.table.ForeignKeys, b.foreignKey(f))
@@ -80,7 +86,7 @@ func (p *Planner) CreateTable(ctx context.Context, t *schema.Table) ([]string, e
 	if t.Comment != "" && p.spell.Comment != nil {
 		b.table.Attrs = append(b.table.Attrs, &as.Comment{Text: p.spell.Comment(t.Comment)})
 	}
-	return p.plan(ctx, &as.AddTable{T: b.table})
+	return b.table
 }
 
 // DropTable renders the removal of a table.
@@ -107,27 +113,35 @@ func (p *Planner) Alter(ctx context.Context, t *schema.Table, actions ...Action)
 	return p.plan(ctx, m)
 }
 
-// plan renders one change, unsorted, without a schema's name.
+// plan renders one change, unsorted, without a schema's name but for SQL Server.
 func (p *Planner) plan(ctx context.Context, change as.Change) ([]string, error) {
+	changes, err := p.changes(ctx, change)
+	var out []string
+	for _, c := range changes {
+		if strings.HasPrefix(c.Cmd, "PRAGMA ") {
+			continue // the session sets them, before the transaction begins
+		}
+		out = append(out, c.Cmd)
+	}
+	return out, err
+}
+
+func (p *Planner) changes(ctx context.Context, change as.Change) ([]*migrate.Change, error) {
 	plan, err := p.apply.PlanChanges(ctx, "lockstep", []as.Change{change}, func(o *migrate.PlanOptions) {
-		o.SchemaQualifier = new(string)
+		o.SchemaQualifier = &p.prefix
 		o.Mode = migrate.PlanModeUnsortedDump
 		o.Indent = "  "
 	})
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Bug, "RENDER_FAILED", "Atlas cannot render a %T", change)
 	}
-	var out []string
-	for _, c := range plan.Changes {
-		if strings.HasPrefix(c.Cmd, "PRAGMA ") {
-			continue // the session sets them, before the transaction begins
-		}
-		out = append(out, c.Cmd)
-	}
-	return out, nil
+	return plan.Changes, nil
 }
 
 // esc doubles the engine's quote in a name: Atlas wraps names without escaping.
 func (p *Planner) esc(name string) string {
+	if p.quote == "" {
+		return name
+	}
 	return strings.ReplaceAll(name, p.quote, p.quote+p.quote)
 }
