@@ -24,6 +24,7 @@ type Assessment struct {
 	Change
 	Effect Effect
 	Why    string // a clause for people, such as "inserts of present code do not fill it"
+	Breaks Breaks // what of present code stops working
 }
 
 // Assess tells the effect of each change, in the order given. Changes are seen
@@ -40,6 +41,7 @@ func Assess(changes []Change) []Assessment {
 	for i, c := range changes {
 		effect, why := c.effect(fresh)
 		out[i] = Assessment{Change: c, Effect: effect, Why: why}
+		out[i].Breaks = out[i].breaks()
 	}
 	return out
 }
