@@ -127,7 +127,7 @@ const maxActor = 250
 func (i Identity) Actor(claim string) string {
 	claim = strings.TrimSpace(claim)
 	switch {
-	case i.Method == ByLocal, i.Method == ByNobody && claim != "":
+	case i.Method == ByLocal, i.Method == ByNobody:
 		return claim
 	case claim == "" || claim == i.Name:
 		return clip(i.Name, maxActor)

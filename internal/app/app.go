@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/lockstepdb/lockstep/internal/access"
 	"github.com/lockstepdb/lockstep/internal/cli"
 	"github.com/lockstepdb/lockstep/internal/config"
 	"github.com/lockstepdb/lockstep/internal/migrate"
@@ -111,6 +112,9 @@ func newServer(cfg config.Config, logger *slog.Logger) (*rpc.Server, error) {
 		ExecuteTimeout:  cfg.ExecuteTimeout,
 		ShutdownTimeout: cfg.ShutdownTimeout,
 		MaxMessageBytes: cfg.MaxMessageBytes,
+		Access: rpc.Access{
+			Authenticator: &access.Authenticator{Anonymous: access.Admin}, Targets: access.AllTargets(),
+		},
 	})
 }
 

@@ -52,7 +52,7 @@ func serve(ctx context.Context, cfg config.Config, logger *slog.Logger, ready fu
 func serveHTTP(ctx context.Context, lis net.Listener, server *rpc.Server, cfg config.Config) error {
 	// The gateway's own connection lives until its last request is answered.
 	alive := context.WithoutCancel(ctx)
-	conn, err := server.Connect(alive)
+	conn, err := server.ConnectGateway(alive)
 	if err != nil {
 		return err
 	}

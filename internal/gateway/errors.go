@@ -2,10 +2,13 @@ package gateway
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"regexp"
+	"strconv"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/lockstepdb/lockstep/internal/fault"
@@ -22,7 +25,25 @@ func handleError(
 	if len(grpcstatus.Convert(err).Details()) == 0 {
 		err = status.Of(unreadable(err)).Err()
 	}
-	runtime.DefaultHTTPErrorHandler(ctx, mux, m, w, r, err)
+	for _, d := range grpcstatus.Convert(err).Details() {
+		if retry, ok := d.(*errdetails.RetryInfo); ok {
+			seconds := math.Ceil(retry.GetRetryDelay().AsDuration().Seconds())
+			w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+		}
+	}
+	runtime.DefaultHTTPErrorHandler(ctx, mux, m, challenger{w}, r, err)
+}
+
+// challenger names the scheme that an unauthenticated caller should use, where
+// the runtime would put the error's message.
+type challenger struct{ http.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (c challenger) WriteHeader(code int) {
+	if code == http.StatusUnauthorized {
+		c.Header().Set("WWW-Authenticate", `Bearer realm="lockstep"`)
+	}
+	c.ResponseWriter.WriteHeader(code)
 }
 
 // unreadable says what can be said of an error without details.
@@ -47,8 +68,7 @@ func unreadable(err error) *fault.Error {
 
 // denyCrossOrigin answers a call that another site's page made.
 func denyCrossOrigin(w http.ResponseWriter, r *http.Request) {
-	f := fault.New(fault.Denied, "CROSS_ORIGIN", "the API takes no calls from pages of other sites")
-	runtime.DefaultHTTPErrorHandler(r.Context(), runtime.NewServeMux(), newMarshaler(), w, r, status.Of(f).Err())
+	writeError(w, r, fault.New(fault.Denied, "CROSS_ORIGIN", "the API takes no calls from pages of other sites"))
 }
 
 // handleRoutingError answers what no route of the API takes.

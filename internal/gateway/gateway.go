@@ -1,6 +1,8 @@
 // Package gateway serves the public API as HTTP and JSON: grpc-gateway
 // translates each call to gRPC, so that there is one implementation and one set
-// of rules. It also serves the OpenAPI document and a health check.
+// of rules. It decides nothing about who may call: it passes on what the caller
+// proved over a connection that only this process can make. It also serves the
+// OpenAPI document, checks of health, and the metrics.
 package gateway
 
 import (
@@ -13,20 +15,53 @@ import (
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
 	"github.com/lockstepdb/lockstep/api/openapi"
+	"github.com/lockstepdb/lockstep/internal/access"
 	"github.com/lockstepdb/lockstep/internal/fault"
 )
 
-// maxBodyBytes bounds a request's body.
-const maxBodyBytes = 64 << 20
+// defaultBodyBytes bounds a request's body.
+const defaultBodyBytes = 16 << 20
 
-// New returns the handler of the HTTP API in front of a gRPC connection.
-func New(ctx context.Context, conn grpc.ClientConnInterface) (http.Handler, error) {
+// Option configures the gateway.
+type Option func(*options)
+
+type options struct {
+	bodyBytes    int64
+	metrics      http.Handler
+	authenticate Authenticate
+	localHosts   bool
+}
+
+// Authenticate finds out who is calling, as rpc.Server.Authenticate does.
+type Authenticate func(context.Context, access.Credentials) (access.Identity, error)
+
+// WithMaxBodyBytes bounds a request's body.
+func WithMaxBodyBytes(n int) Option { return func(o *options) { o.bodyBytes = int64(n) } }
+
+// WithMetrics serves metrics at /metrics to whoever is a viewer of everything.
+func WithMetrics(h http.Handler, a Authenticate) Option {
+	return func(o *options) { o.metrics, o.authenticate = h, a }
+}
+
+// WithLocalHosts takes only requests whose Host header names this machine. A
+// server that asks nobody who they are needs it: a page of another site can
+// point its own name at the loopback address, and then calls within its origin.
+func WithLocalHosts() Option { return func(o *options) { o.localHosts = true } }
+
+// New returns the handler of the HTTP API in front of a gRPC connection, which
+// rpc.Server.ConnectGateway made.
+func New(ctx context.Context, conn grpc.ClientConnInterface, opts ...Option) (http.Handler, error) {
+	o := options{bodyBytes: defaultBodyBytes}
+	for _, option := range opts {
+		option(&o)
+	}
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
 		runtime.WithErrorHandler(handleError),
 		runtime.WithRoutingErrorHandler(handleRoutingError),
 		runtime.WithIncomingHeaderMatcher(noHeader),
 		runtime.WithOutgoingHeaderMatcher(noHeader),
+		runtime.WithMetadata(forward),
 		runtime.WithDisablePathLengthFallback(),
 	)
 	if err := lockstepv1.RegisterModuleServiceHandlerClient(ctx, mux, lockstepv1.NewModuleServiceClient(conn)); err != nil {
@@ -37,13 +72,20 @@ func New(ctx context.Context, conn grpc.ClientConnInterface) (http.Handler, erro
 	}
 	root := http.NewServeMux()
 	root.HandleFunc("GET /openapi.json", serveOpenAPI)
-	root.HandleFunc("GET /healthz", serveHealth(healthpb.NewHealthClient(conn)))
-	root.Handle("/v1/", http.MaxBytesHandler(sameOrigin(mux), maxBodyBytes))
+	root.HandleFunc("GET /healthz", serveAlive)
+	root.HandleFunc("GET /readyz", serveReady(healthpb.NewHealthClient(conn)))
+	if o.metrics != nil {
+		root.Handle("GET /metrics", sameOrigin(viewers(o.metrics, o.authenticate)))
+	}
+	root.Handle("/v1/", http.MaxBytesHandler(sameOrigin(mux), o.bodyBytes))
+	if o.localHosts {
+		return localHosts(root), nil
+	}
 	return root, nil
 }
 
-// sameOrigin refuses what a browser sends on behalf of another site: the API has
-// no authentication of its own, and loopback is within a browser's reach.
+// sameOrigin refuses what a browser sends on behalf of another site: loopback is
+// within a browser's reach, and a client certificate goes along by itself.
 func sameOrigin(next http.Handler) http.Handler {
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(denyCrossOrigin))
@@ -59,16 +101,24 @@ func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(openapi.Document())
 }
 
-// serveHealth answers 200 while the gRPC server serves.
-func serveHealth(client healthpb.HealthClient) http.HandlerFunc {
+// serveAlive answers while the process does.
+func serveAlive(w http.ResponseWriter, _ *http.Request) { writeHealth(w, true) }
+
+// serveReady answers 200 while the gRPC server serves, and 503 once it is about
+// to go away.
+func serveReady(client healthpb.HealthClient) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
 		resp, err := client.Check(r.Context(), &healthpb.HealthCheckRequest{})
-		body := `{"status":"SERVING"}`
-		if err != nil || resp.GetStatus() != healthpb.HealthCheckResponse_SERVING {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			body = `{"status":"NOT_SERVING"}`
-		}
-		_, _ = w.Write([]byte(body + "\n")) // a client that has gone away needs no answer
+		writeHealth(w, err == nil && resp.GetStatus() == healthpb.HealthCheckResponse_SERVING)
 	}
+}
+
+func writeHealth(w http.ResponseWriter, serving bool) {
+	w.Header().Set("Content-Type", "application/json")
+	body := `{"status":"SERVING"}`
+	if !serving {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		body = `{"status":"NOT_SERVING"}`
+	}
+	_, _ = w.Write([]byte(body + "\n")) // a client that has gone away needs no answer
 }

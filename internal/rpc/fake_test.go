@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/lockstepdb/lockstep/internal/access"
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/diff"
 	"github.com/lockstepdb/lockstep/internal/entity"
@@ -142,6 +143,10 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
+func logTo(log *lockedBuffer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
 // start serves on a real listener and returns a connection and the log.
 func start(t *testing.T, m migrate.Migrator, change ...func(*rpc.Config)) (*grpc.ClientConn, *lockedBuffer) {
 	t.Helper()
@@ -154,9 +159,12 @@ func start(t *testing.T, m migrate.Migrator, change ...func(*rpc.Config)) (*grpc
 		},
 		Offered:         []string{"example.com/crm", "example.com/billing"},
 		Replaced:        []string{"example.com/billing"},
-		Logger:          slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger:          logTo(log),
 		Now:             func() time.Time { return began },
 		ShutdownTimeout: 5 * time.Second,
+		Access: rpc.Access{
+			Authenticator: &access.Authenticator{Anonymous: access.Admin}, Targets: access.AllTargets(),
+		},
 	}
 	for _, c := range change {
 		c(&cfg)

@@ -12,9 +12,9 @@ import (
 	"buf.build/go/protovalidate"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/peer"
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
+	"github.com/lockstepdb/lockstep/internal/access"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/rpc/status"
 )
@@ -24,21 +24,40 @@ import (
 const ours = "/lockstep.v1."
 
 // chain makes the interceptors, from the outermost: access log and translation
-// of errors, recovery, deadline, validation.
+// of errors, recovery, the guard, deadline, validation.
 type chain struct {
 	cfg       Config
 	validator protovalidate.Validator
+	guard     *guard
+}
+
+// call is what interceptors learn about a call, for its line in the log.
+type call struct {
+	who  access.Identity
+	peer string
+}
+
+type callKey struct{}
+
+// callOf returns the record of a call.
+func callOf(ctx context.Context) *call {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		return c
+	}
+	return &call{}
 }
 
 func (c chain) unary() []grpc.UnaryServerInterceptor {
 	return []grpc.UnaryServerInterceptor{
 		func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 			began := c.cfg.Now()
+			ctx = context.WithValue(ctx, callKey{}, &call{})
 			resp, err := next(ctx, req)
 			c.log(ctx, info.FullMethod, began, err)
 			return resp, wire(info.FullMethod, err)
 		},
 		recovery.UnaryServerInterceptor(recovery.WithRecoveryHandlerContext(c.recovered)),
+		c.guard.unary,
 		func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 			ctx, cancel := c.deadline(ctx, info.FullMethod)
 			defer cancel()
@@ -54,11 +73,13 @@ func (c chain) stream() []grpc.StreamServerInterceptor {
 	return []grpc.StreamServerInterceptor{
 		func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 			began := c.cfg.Now()
-			err := next(srv, ss)
-			c.log(ss.Context(), info.FullMethod, began, err)
+			ctx := context.WithValue(ss.Context(), callKey{}, &call{})
+			err := next(srv, &checkedStream{ServerStream: ss, ctx: ctx, validate: func(any) error { return nil }})
+			c.log(ctx, info.FullMethod, began, err)
 			return wire(info.FullMethod, err)
 		},
 		recovery.StreamServerInterceptor(recovery.WithRecoveryHandlerContext(c.recovered)),
+		c.guard.stream,
 		func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 			ctx, cancel := c.deadline(ss.Context(), info.FullMethod)
 			defer cancel()
@@ -67,17 +88,17 @@ func (c chain) stream() []grpc.StreamServerInterceptor {
 	}
 }
 
-// checkedStream validates what is received and carries the deadline.
+// checkedStream checks what is received and carries a context of its own.
 type checkedStream struct {
 	grpc.ServerStream
 	ctx      context.Context //nolint:containedctx // a stream hands out its context
 	validate func(any) error
 }
 
-// Context returns the context with the deadline.
+// Context returns the context.
 func (s *checkedStream) Context() context.Context { return s.ctx }
 
-// RecvMsg receives one message and validates it.
+// RecvMsg receives one message and checks it.
 func (s *checkedStream) RecvMsg(m any) error {
 	if err := s.ServerStream.RecvMsg(m); err != nil {
 		return err
@@ -87,7 +108,7 @@ func (s *checkedStream) RecvMsg(m any) error {
 
 // wire turns an error of ours into a status; other services' errors stay.
 func wire(method string, err error) error {
-	if err == nil || !strings.HasPrefix(method, ours) {
+	if err == nil || !strings.HasPrefix(method, ours) && fault.As(err) == nil {
 		return err
 	}
 	return status.Of(err).Err()
@@ -128,8 +149,12 @@ func (c chain) log(ctx context.Context, method string, began time.Time, err erro
 		slog.String("method", strings.TrimPrefix(method, "/")),
 		slog.Duration("duration", c.cfg.Now().Sub(began)),
 	}
-	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
-		attrs = append(attrs, slog.String("peer", p.Addr.String()))
+	about := callOf(ctx)
+	if about.peer != "" {
+		attrs = append(attrs, slog.String("peer", about.peer))
+	}
+	if about.who.Subject != "" {
+		attrs = append(attrs, slog.String("caller", about.who.Subject))
 	}
 	if err != nil {
 		f := status.Classify(err)

@@ -9,17 +9,23 @@ package rpc
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"time"
+
+	"google.golang.org/grpc/stats"
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
 	"github.com/lockstepdb/lockstep/internal/migrate"
 	"github.com/lockstepdb/lockstep/internal/module"
 )
 
-// DefaultMaxMessageBytes bounds a message in both directions: the plan that
-// initialises a tenant of ten thousand tables must fit.
+// DefaultMaxMessageBytes bounds an answer: the plan that initialises a tenant of ten thousand tables must fit.
 const DefaultMaxMessageBytes = 64 << 20
+
+// DefaultMaxRequestBytes bounds a request, which is read before anybody knows
+// who sent it: a go.mod and some manifests must fit.
+const DefaultMaxRequestBytes = 16 << 20
 
 // Modules is what the API needs to know of module sources.
 type Modules interface {
@@ -43,7 +49,12 @@ type Config struct {
 	RequestTimeout  time.Duration // for calls that bring no deadline; 0: none
 	ExecuteTimeout  time.Duration // the same for ExecuteMigration
 	ShutdownTimeout time.Duration // how long running calls may take to end; 0: no wait
-	MaxMessageBytes int           // 0: DefaultMaxMessageBytes
+	MaxMessageBytes int           // of an answer; 0: DefaultMaxMessageBytes
+	MaxRequestBytes int           // of a request; 0: DefaultMaxRequestBytes
+
+	Access Access        // who may do what
+	TLS    *tls.Config   // of listeners; nil: none
+	Stats  stats.Handler // is told of every call, for traces; may be nil
 }
 
 // moduleService implements lockstep.v1.ModuleService.

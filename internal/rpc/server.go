@@ -22,8 +22,12 @@ import (
 type Server struct {
 	grpc   *grpc.Server
 	health *health.Server
+	guard  *guard
 	cfg    Config
 }
+
+// maxStreams bounds the calls at a time of one connection.
+const maxStreams = 1000
 
 // NewServer makes a server; it listens nowhere yet.
 func NewServer(cfg Config) (*Server, error) {
@@ -33,26 +37,43 @@ func NewServer(cfg Config) (*Server, error) {
 	if cfg.MaxMessageBytes <= 0 {
 		cfg.MaxMessageBytes = DefaultMaxMessageBytes
 	}
+	if cfg.MaxRequestBytes <= 0 {
+		cfg.MaxRequestBytes = min(DefaultMaxRequestBytes, cfg.MaxMessageBytes)
+	}
 	validator, err := protovalidate.New(protovalidate.WithMessages(requestMessages()...))
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Bug, "VALIDATOR_BROKEN", "the rules of the API cannot be compiled")
 	}
-	c := chain{cfg: cfg, validator: validator}
-	s := &Server{cfg: cfg, health: health.NewServer(), grpc: grpc.NewServer(
+	limits, err := newLimiter(cfg.Access.Limits, cfg.Now)
+	if err != nil {
+		return nil, err
+	}
+	g := &guard{Access: cfg.Access, limits: limits}
+	c := chain{cfg: cfg, validator: validator, guard: g}
+	options := []grpc.ServerOption{
+		grpc.Creds(newDoorCredentials(cfg.TLS)),
 		grpc.WaitForHandlers(true), // a call that was cut off rolls back before the process ends
-		grpc.MaxRecvMsgSize(cfg.MaxMessageBytes),
+		grpc.MaxRecvMsgSize(cfg.MaxRequestBytes),
+		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxSendMsgSize(cfg.MaxMessageBytes),
 		grpc.ChainUnaryInterceptor(c.unary()...),
 		grpc.ChainStreamInterceptor(c.stream()...),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
-	)}
+	}
+	if cfg.Stats != nil {
+		options = append(options, grpc.StatsHandler(cfg.Stats))
+	}
+	s := &Server{cfg: cfg, guard: g, health: health.NewServer(), grpc: grpc.NewServer(options...)}
 	lockstepv1.RegisterModuleServiceServer(s.grpc, &moduleService{
 		migrator: cfg.Migrator, modules: cfg.Modules, offered: cfg.Offered, replaced: cfg.Replaced,
 	})
 	lockstepv1.RegisterMigrationServiceServer(s.grpc, &migrationService{migrator: cfg.Migrator})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
+	if g.policy, g.rules, err = readRules(s.grpc.GetServiceInfo()); err != nil {
+		return nil, err
+	}
 	for name := range s.grpc.GetServiceInfo() {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}
@@ -69,6 +90,9 @@ func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
 	}
 	return nil // after a graceful stop, Serve has waited for its end
 }
+
+// Drain says to health checks that the server goes away soon, and serves on.
+func (s *Server) Drain() { s.health.Shutdown() }
 
 // Shutdown takes no more calls, waits for the running ones as long as the
 // configuration says, and then cuts them off: what they were executing is

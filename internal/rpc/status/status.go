@@ -11,11 +11,13 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/lockstepdb/lockstep/internal/fault"
 )
@@ -146,6 +148,10 @@ func Of(err error) *status.Status {
 	}
 	if f.Suggestion != "" {
 		details = append(details, &errdetails.LocalizedMessage{Locale: "en", Message: f.Suggestion})
+	}
+	var later interface{ RetryAfter() time.Duration }
+	if errors.As(f.Err, &later) {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(later.RetryAfter())})
 	}
 	full, err := st.WithDetails(details...)
 	if err != nil {
