@@ -15,7 +15,12 @@ nothing: the changes grouped by table, those that the strategy withholds and why
 the SQL with its hazards, the plan's digest, and the command that executes it.
 
 Symbols: + added, ~ changed, - dropped, > renamed. Statements that remove data are
-marked DESTRUCTIVE; they execute only with the digest of the plan you have seen.`
+marked DESTRUCTIVE; they execute only with the digest of the plan you have seen.
+
+With --prove the plan is tried out as well: what was last recorded is built in a
+scratch schema on the same server, the plan is carried out there, and the outcome is
+held against its result, built fresh, to the last text. Nothing of it stays, and the
+tenant is not touched. A plan that does not lead where it says exits with 1.`
 
 const previewExample = `  # What will crm v1.1.0 change for this tenant?
   lockstep preview --module example.com/entities/crm@v1.1.0 --target sqlite:acme.db
@@ -28,6 +33,9 @@ const previewExample = `  # What will crm v1.1.0 change for this tenant?
 
   # In CI: fail with exit code 2 when the tenant is not up to date
   lockstep preview --module example.com/entities/crm@v1 --exit-code
+
+  # Try the plan out beside the tenant, too
+  lockstep preview --module example.com/entities/crm@v1.1.0 --target sqlite:acme.db --prove
 
   # A script for the engine's own shell
   lockstep preview --module example.com/entities/crm@v1.1.0 --format sql > upgrade.sql`
@@ -57,9 +65,10 @@ func (a *app) previewCommand() *cobra.Command {
 	}
 	flags := addMigration(cmd)
 	format := addFormat(cmd, formatSQL)
+	prove := cmd.Flags().Bool("prove", false, "also try the plan out in a scratch schema on the same server, and compare")
 	pending := cmd.Flags().Bool("exit-code", false, "exit with 2 when there is something to execute under this strategy")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		resp, err := a.preview(cmd, flags, format)
+		resp, err := a.preview(cmd, flags, format, *prove)
 		if err != nil {
 			return err
 		}
@@ -71,6 +80,9 @@ func (a *app) previewCommand() *cobra.Command {
 				p.Preview(m, nextCommand(flags, resp.GetPlan().GetDigest()))
 			})
 		}
+		if err == nil && resp.GetProof() != nil && !resp.GetProof().GetProved() {
+			return exitCodeError(status.ExitBug)
+		}
 		if err == nil && *pending && resp.GetChanged() {
 			return exitCodeError(status.ExitPending)
 		}
@@ -79,7 +91,7 @@ func (a *app) previewCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) preview(cmd *cobra.Command, f *migrationFlags, format *format) (*lockstepv1.PreviewMigrationResponse, error) {
+func (a *app) preview(cmd *cobra.Command, f *migrationFlags, format *format, prove bool) (*lockstepv1.PreviewMigrationResponse, error) {
 	if err := format.check(cmd); err != nil {
 		return nil, err
 	}
@@ -87,7 +99,7 @@ func (a *app) preview(cmd *cobra.Command, f *migrationFlags, format *format) (*l
 	if err != nil {
 		return nil, err
 	}
-	req := &lockstepv1.PreviewMigrationRequest{Modules: set}
+	req := &lockstepv1.PreviewMigrationRequest{Modules: set, Prove: prove}
 	if req.Target, err = a.target(cmd, f.target); err != nil {
 		return nil, err
 	}

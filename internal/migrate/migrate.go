@@ -50,6 +50,7 @@ type Request struct {
 	Modules  ModuleSet
 	Target   dialect.Target
 	Strategy strategy.Name
+	Prove    bool // of a preview: also try the plan out beside the tenant
 }
 
 // Preview is what an execution would do; nothing was touched.
@@ -61,6 +62,7 @@ type Preview struct {
 	// just new module versions.
 	Changed bool
 	Script  string // the SQL as one script for the engine's own shell
+	Proof   *Proof // what came of trying the plan out; nil when that was not asked for
 }
 
 // ExecuteRequest asks for an execution.

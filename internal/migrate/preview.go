@@ -39,12 +39,18 @@ func (s *Service) Preview(ctx context.Context, req Request) (*Preview, error) {
 	if err != nil {
 		return nil, err
 	}
+	var proof *Proof
+	if req.Prove {
+		if proof, err = Prove(ctx, t.d, req.Target, p); err != nil {
+			return nil, err
+		}
+	}
 	sql := make([]string, len(p.Statements))
 	for i := range p.Statements {
 		sql[i] = p.Statements[i].SQL
 	}
 	return &Preview{
-		Plan: p, Current: head, Warnings: warnings,
+		Plan: p, Current: head, Warnings: warnings, Proof: proof,
 		Changed: changes(p, head), Script: t.d.Script(req.Target, sql),
 	}, nil
 }

@@ -16,6 +16,7 @@ func (s *migrationService) PreviewMigration(
 	if err != nil {
 		return nil, err
 	}
+	in.Prove = req.GetProve()
 	p, err := s.migrator.Preview(ctx, in)
 	if err != nil {
 		return nil, err
@@ -27,6 +28,7 @@ func (s *migrationService) PreviewMigration(
 		Warnings: p.Warnings,
 		Script:   p.Script,
 		Target:   in.Target.String(),
+		Proof:    toProof(p.Proof),
 	}, nil
 }
 

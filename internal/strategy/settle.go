@@ -17,6 +17,7 @@ type waiting struct {
 	gone    map[string]bool                 // table.column of columns that stay although the target lacks them
 	kept    map[string]bool                 // names of indexes that stay although the target lacks them
 	keys    map[string][]*schema.ForeignKey // by referenced table: keys that stay although the target lacks them
+	types   map[string]string               // table.column to the new type, of changes of type that wait
 }
 
 // settle withholds what builds on withheld changes, until nothing more does.
@@ -44,6 +45,7 @@ func collect(verdicts []Verdict) waiting {
 	w := waiting{
 		tables: map[string]string{}, columns: map[string]string{}, unique: map[string]bool{},
 		gone: map[string]bool{}, kept: map[string]bool{}, keys: map[string][]*schema.ForeignKey{},
+		types: map[string]string{},
 	}
 	for _, v := range verdicts {
 		for _, c := range v.Later {
@@ -61,6 +63,11 @@ func (w waiting) add(c diff.Change) {
 		w.columns[c.Object()] = c.OldName
 	case c.Kind == diff.Column && c.Verb == diff.Drop:
 		w.gone[c.Object()] = true
+	case c.Kind == diff.Column && c.Aspect == diff.AspectType:
+		w.types[c.Object()] = c.To.Column.Type.String()
+		if c.To.Column.Physical != "" {
+			w.types[c.Object()] = c.To.Column.Physical
+		}
 	case c.Kind == diff.PrimaryKey, c.Kind == diff.Index && c.Verb != diff.Drop && c.To.Index.Unique:
 		w.unique[c.Table] = true
 	}
@@ -92,6 +99,9 @@ func (w waiting) blocks(c diff.Change) string {
 	}
 	if why := w.blocksColumns(c); why != "" {
 		return why
+	}
+	if to, waits := w.types[c.Object()]; waits && c.Aspect == diff.AspectDefault && c.To.Column.Default != nil {
+		return "waits for the column's change to " + to + ", which it is a default of"
 	}
 	if c.Verb == diff.Drop {
 		for _, name := range covered(c) {

@@ -196,3 +196,21 @@ func TestParse(t *testing.T) {
 	_, err = strategy.Parse("yolo")
 	assert.Equal(t, fault.Invalid, fault.KindOf(err))
 }
+
+// TestADefaultWaitsForItsType: a default of the new type is none of the old.
+func TestADefaultWaitsForItsType(t *testing.T) {
+	was, is := column("c", true), column("c", true)
+	was.Type = schema.Type{Kind: schema.Time}
+	is.Type, is.Default = schema.Type{Kind: schema.Bool}, &schema.Default{Value: "true"}
+	for _, name := range []strategy.Name{strategy.AddOnly, strategy.Safe} {
+		verdicts := decide(t, name, of(table("a", was)), of(table("a", is)))
+		assert.Equal(t, []string{"withhold alter_column a.c", "withhold alter_column a.c"}, summary(verdicts), name)
+		assert.Equal(t, "waits for the column's change to bool, which it is a default of", verdicts[1].Reason)
+	}
+	gone := was.Clone()
+	gone.Type, gone.Default = is.Type, nil
+	had := was.Clone()
+	had.Default = &schema.Default{Value: "now()", Expr: true}
+	verdicts := decide(t, strategy.Safe, of(table("a", had)), of(table("a", gone)))
+	assert.Equal(t, []string{"withhold alter_column a.c", "apply alter_column a.c"}, summary(verdicts), "no default suits any type")
+}

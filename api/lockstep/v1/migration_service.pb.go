@@ -264,7 +264,10 @@ type PreviewMigrationRequest struct {
 	// Target URL of the tenant's database.
 	Target string `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
 	// Policy that decides which changes are carried out; STRATEGY_SAFE when not set.
-	Strategy      Strategy `protobuf:"varint,3,opt,name=strategy,proto3,enum=lockstep.v1.Strategy" json:"strategy,omitempty"`
+	Strategy Strategy `protobuf:"varint,3,opt,name=strategy,proto3,enum=lockstep.v1.Strategy" json:"strategy,omitempty"`
+	// Also try the plan out: build the base in a scratch namespace on the same
+	// server, carry the plan out there, and compare with the result built fresh.
+	Prove         bool `protobuf:"varint,4,opt,name=prove,proto3" json:"prove,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -320,6 +323,13 @@ func (x *PreviewMigrationRequest) GetStrategy() Strategy {
 	return Strategy_STRATEGY_UNSPECIFIED
 }
 
+func (x *PreviewMigrationRequest) GetProve() bool {
+	if x != nil {
+		return x.Prove
+	}
+	return false
+}
+
 // PreviewMigrationResponse is what an execution would do.
 type PreviewMigrationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -335,7 +345,9 @@ type PreviewMigrationResponse struct {
 	// The SQL as one script for the engine's own shell.
 	Script string `protobuf:"bytes,5,opt,name=script,proto3" json:"script,omitempty"`
 	// The target, without its secret.
-	Target        string `protobuf:"bytes,6,opt,name=target,proto3" json:"target,omitempty"`
+	Target string `protobuf:"bytes,6,opt,name=target,proto3" json:"target,omitempty"`
+	// What came of trying the plan out; absent when that was not asked for.
+	Proof         *Proof `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -412,6 +424,95 @@ func (x *PreviewMigrationResponse) GetTarget() string {
 	return ""
 }
 
+func (x *PreviewMigrationResponse) GetProof() *Proof {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
+// Proof is what came of carrying a plan out beside the tenant.
+type Proof struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether the plan leads where it says, to the last text.
+	Proved bool `protobuf:"varint,1,opt,name=proved,proto3" json:"proved,omitempty"`
+	// Statements that ran.
+	Statements int32 `protobuf:"varint,2,opt,name=statements,proto3" json:"statements,omitempty"`
+	// Tables that were compared.
+	Tables int32 `protobuf:"varint,3,opt,name=tables,proto3" json:"tables,omitempty"`
+	// What the plan leads to and its result is not.
+	Differences []string `protobuf:"bytes,4,rep,name=differences,proto3" json:"differences,omitempty"`
+	// The statement that failed, and why; absent when none did.
+	Failure       *Failure `protobuf:"bytes,5,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Proof) Reset() {
+	*x = Proof{}
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Proof) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Proof) ProtoMessage() {}
+
+func (x *Proof) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Proof.ProtoReflect.Descriptor instead.
+func (*Proof) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Proof) GetProved() bool {
+	if x != nil {
+		return x.Proved
+	}
+	return false
+}
+
+func (x *Proof) GetStatements() int32 {
+	if x != nil {
+		return x.Statements
+	}
+	return 0
+}
+
+func (x *Proof) GetTables() int32 {
+	if x != nil {
+		return x.Tables
+	}
+	return 0
+}
+
+func (x *Proof) GetDifferences() []string {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+func (x *Proof) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
 // ExecuteMigrationRequest asks for an execution.
 type ExecuteMigrationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -434,13 +535,16 @@ type ExecuteMigrationRequest struct {
 	LockTimeout *durationpb.Duration `protobuf:"bytes,7,opt,name=lock_timeout,json=lockTimeout,proto3" json:"lock_timeout,omitempty"`
 	// How long a statement may run; without limit when not set.
 	StatementTimeout *durationpb.Duration `protobuf:"bytes,8,opt,name=statement_timeout,json=statementTimeout,proto3" json:"statement_timeout,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// What to do when a table that the plan touches is not what was last
+	// recorded; DRIFT_POLICY_FAIL when not set.
+	DriftPolicy   DriftPolicy `protobuf:"varint,9,opt,name=drift_policy,json=driftPolicy,proto3,enum=lockstep.v1.DriftPolicy" json:"drift_policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ExecuteMigrationRequest) Reset() {
 	*x = ExecuteMigrationRequest{}
-	mi := &file_lockstep_v1_migration_service_proto_msgTypes[4]
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -452,7 +556,7 @@ func (x *ExecuteMigrationRequest) String() string {
 func (*ExecuteMigrationRequest) ProtoMessage() {}
 
 func (x *ExecuteMigrationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_migration_service_proto_msgTypes[4]
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -465,7 +569,7 @@ func (x *ExecuteMigrationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecuteMigrationRequest.ProtoReflect.Descriptor instead.
 func (*ExecuteMigrationRequest) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{4}
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ExecuteMigrationRequest) GetModules() *ModuleSet {
@@ -524,6 +628,13 @@ func (x *ExecuteMigrationRequest) GetStatementTimeout() *durationpb.Duration {
 	return nil
 }
 
+func (x *ExecuteMigrationRequest) GetDriftPolicy() DriftPolicy {
+	if x != nil {
+		return x.DriftPolicy
+	}
+	return DriftPolicy_DRIFT_POLICY_UNSPECIFIED
+}
+
 // ExecuteMigrationResponse is one message of the stream.
 type ExecuteMigrationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -540,7 +651,7 @@ type ExecuteMigrationResponse struct {
 
 func (x *ExecuteMigrationResponse) Reset() {
 	*x = ExecuteMigrationResponse{}
-	mi := &file_lockstep_v1_migration_service_proto_msgTypes[5]
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -552,7 +663,7 @@ func (x *ExecuteMigrationResponse) String() string {
 func (*ExecuteMigrationResponse) ProtoMessage() {}
 
 func (x *ExecuteMigrationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_migration_service_proto_msgTypes[5]
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -565,7 +676,7 @@ func (x *ExecuteMigrationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecuteMigrationResponse.ProtoReflect.Descriptor instead.
 func (*ExecuteMigrationResponse) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{5}
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ExecuteMigrationResponse) GetEvent() isExecuteMigrationResponse_Event {
@@ -630,7 +741,7 @@ type ExecutionProgress struct {
 
 func (x *ExecutionProgress) Reset() {
 	*x = ExecutionProgress{}
-	mi := &file_lockstep_v1_migration_service_proto_msgTypes[6]
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -642,7 +753,7 @@ func (x *ExecutionProgress) String() string {
 func (*ExecutionProgress) ProtoMessage() {}
 
 func (x *ExecutionProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_migration_service_proto_msgTypes[6]
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -655,7 +766,7 @@ func (x *ExecutionProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecutionProgress.ProtoReflect.Descriptor instead.
 func (*ExecutionProgress) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{6}
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ExecutionProgress) GetPhase() ExecutionPhase {
@@ -722,7 +833,7 @@ type ExecutionResult struct {
 
 func (x *ExecutionResult) Reset() {
 	*x = ExecutionResult{}
-	mi := &file_lockstep_v1_migration_service_proto_msgTypes[7]
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +845,7 @@ func (x *ExecutionResult) String() string {
 func (*ExecutionResult) ProtoMessage() {}
 
 func (x *ExecutionResult) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_migration_service_proto_msgTypes[7]
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +858,7 @@ func (x *ExecutionResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecutionResult.ProtoReflect.Descriptor instead.
 func (*ExecutionResult) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{7}
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ExecutionResult) GetOutcome() ExecutionOutcome {
@@ -835,7 +946,7 @@ type ListRevisionsRequest struct {
 
 func (x *ListRevisionsRequest) Reset() {
 	*x = ListRevisionsRequest{}
-	mi := &file_lockstep_v1_migration_service_proto_msgTypes[8]
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -847,7 +958,7 @@ func (x *ListRevisionsRequest) String() string {
 func (*ListRevisionsRequest) ProtoMessage() {}
 
 func (x *ListRevisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_migration_service_proto_msgTypes[8]
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -860,7 +971,7 @@ func (x *ListRevisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRevisionsRequest.ProtoReflect.Descriptor instead.
 func (*ListRevisionsRequest) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{8}
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListRevisionsRequest) GetTarget() string {
@@ -899,7 +1010,7 @@ type ListRevisionsResponse struct {
 
 func (x *ListRevisionsResponse) Reset() {
 	*x = ListRevisionsResponse{}
-	mi := &file_lockstep_v1_migration_service_proto_msgTypes[9]
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +1022,7 @@ func (x *ListRevisionsResponse) String() string {
 func (*ListRevisionsResponse) ProtoMessage() {}
 
 func (x *ListRevisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_migration_service_proto_msgTypes[9]
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +1035,7 @@ func (x *ListRevisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRevisionsResponse.ProtoReflect.Descriptor instead.
 func (*ListRevisionsResponse) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{9}
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListRevisionsResponse) GetRevisions() []*Revision {
@@ -961,7 +1072,7 @@ type GetRevisionRequest struct {
 
 func (x *GetRevisionRequest) Reset() {
 	*x = GetRevisionRequest{}
-	mi := &file_lockstep_v1_migration_service_proto_msgTypes[10]
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1084,7 @@ func (x *GetRevisionRequest) String() string {
 func (*GetRevisionRequest) ProtoMessage() {}
 
 func (x *GetRevisionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_migration_service_proto_msgTypes[10]
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1097,7 @@ func (x *GetRevisionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRevisionRequest.ProtoReflect.Descriptor instead.
 func (*GetRevisionRequest) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{10}
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetRevisionRequest) GetTarget() string {
@@ -1018,7 +1129,7 @@ type GetRevisionResponse struct {
 
 func (x *GetRevisionResponse) Reset() {
 	*x = GetRevisionResponse{}
-	mi := &file_lockstep_v1_migration_service_proto_msgTypes[11]
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1030,7 +1141,7 @@ func (x *GetRevisionResponse) String() string {
 func (*GetRevisionResponse) ProtoMessage() {}
 
 func (x *GetRevisionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_migration_service_proto_msgTypes[11]
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1043,7 +1154,7 @@ func (x *GetRevisionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRevisionResponse.ProtoReflect.Descriptor instead.
 func (*GetRevisionResponse) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{11}
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetRevisionResponse) GetRevision() *Revision {
@@ -1067,27 +1178,808 @@ func (x *GetRevisionResponse) GetTarget() string {
 	return ""
 }
 
+// CheckDriftRequest asks how a tenant's database differs from its last revision.
+type CheckDriftRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Target URL of the tenant's database.
+	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	// Also list the tables that no module owns.
+	Unowned       bool `protobuf:"varint,2,opt,name=unowned,proto3" json:"unowned,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckDriftRequest) Reset() {
+	*x = CheckDriftRequest{}
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckDriftRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckDriftRequest) ProtoMessage() {}
+
+func (x *CheckDriftRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckDriftRequest.ProtoReflect.Descriptor instead.
+func (*CheckDriftRequest) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *CheckDriftRequest) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *CheckDriftRequest) GetUnowned() bool {
+	if x != nil {
+		return x.Unowned
+	}
+	return false
+}
+
+// CheckDriftResponse is what differs.
+type CheckDriftResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The revision that the database was compared with, without its statements.
+	Revision *Revision `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// How the comparison was made.
+	Method DriftMethod `protobuf:"varint,2,opt,name=method,proto3,enum=lockstep.v1.DriftMethod" json:"method,omitempty"`
+	// Why it was not made in full; empty when it was.
+	MethodReason string `protobuf:"bytes,3,opt,name=method_reason,json=methodReason,proto3" json:"method_reason,omitempty"`
+	// Tables that were compared.
+	Tables int32 `protobuf:"varint,4,opt,name=tables,proto3" json:"tables,omitempty"`
+	// What differs; empty when the database is as recorded.
+	Differences []*Difference `protobuf:"bytes,5,rep,name=differences,proto3" json:"differences,omitempty"`
+	// SQL that would bring everything back, in order.
+	Restore []string `protobuf:"bytes,6,rep,name=restore,proto3" json:"restore,omitempty"`
+	// Tables that no module owns, when they were asked for. They are never touched.
+	Unowned []string `protobuf:"bytes,7,rep,name=unowned,proto3" json:"unowned,omitempty"`
+	// Foreign keys of such tables into the tenant's.
+	References []*ForeignReference `protobuf:"bytes,8,rep,name=references,proto3" json:"references,omitempty"`
+	// The target, without its secret.
+	Target        string `protobuf:"bytes,9,opt,name=target,proto3" json:"target,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckDriftResponse) Reset() {
+	*x = CheckDriftResponse{}
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckDriftResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckDriftResponse) ProtoMessage() {}
+
+func (x *CheckDriftResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckDriftResponse.ProtoReflect.Descriptor instead.
+func (*CheckDriftResponse) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CheckDriftResponse) GetRevision() *Revision {
+	if x != nil {
+		return x.Revision
+	}
+	return nil
+}
+
+func (x *CheckDriftResponse) GetMethod() DriftMethod {
+	if x != nil {
+		return x.Method
+	}
+	return DriftMethod_DRIFT_METHOD_UNSPECIFIED
+}
+
+func (x *CheckDriftResponse) GetMethodReason() string {
+	if x != nil {
+		return x.MethodReason
+	}
+	return ""
+}
+
+func (x *CheckDriftResponse) GetTables() int32 {
+	if x != nil {
+		return x.Tables
+	}
+	return 0
+}
+
+func (x *CheckDriftResponse) GetDifferences() []*Difference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+func (x *CheckDriftResponse) GetRestore() []string {
+	if x != nil {
+		return x.Restore
+	}
+	return nil
+}
+
+func (x *CheckDriftResponse) GetUnowned() []string {
+	if x != nil {
+		return x.Unowned
+	}
+	return nil
+}
+
+func (x *CheckDriftResponse) GetReferences() []*ForeignReference {
+	if x != nil {
+		return x.References
+	}
+	return nil
+}
+
+func (x *CheckDriftResponse) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+// AdoptDatabaseRequest names a database and what it is to be a tenant of.
+type AdoptDatabaseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the target is composed from.
+	Modules *ModuleSet `protobuf:"bytes,1,opt,name=modules,proto3" json:"modules,omitempty"`
+	// Target URL of the database.
+	Target string `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
+	// Who asks, for the record.
+	Actor string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	// Only compare and report; record nothing.
+	Preview bool `protobuf:"varint,4,opt,name=preview,proto3" json:"preview,omitempty"`
+	// Record a tenant's database again as it is now, after it was changed outside
+	// lockstep. Without it, a tenant that has a history is refused.
+	Again bool `protobuf:"varint,5,opt,name=again,proto3" json:"again,omitempty"`
+	// How long to wait for an execution on the same tenant to end; 10s when not set.
+	LockWait      *durationpb.Duration `protobuf:"bytes,6,opt,name=lock_wait,json=lockWait,proto3" json:"lock_wait,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdoptDatabaseRequest) Reset() {
+	*x = AdoptDatabaseRequest{}
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdoptDatabaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdoptDatabaseRequest) ProtoMessage() {}
+
+func (x *AdoptDatabaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdoptDatabaseRequest.ProtoReflect.Descriptor instead.
+func (*AdoptDatabaseRequest) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *AdoptDatabaseRequest) GetModules() *ModuleSet {
+	if x != nil {
+		return x.Modules
+	}
+	return nil
+}
+
+func (x *AdoptDatabaseRequest) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *AdoptDatabaseRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *AdoptDatabaseRequest) GetPreview() bool {
+	if x != nil {
+		return x.Preview
+	}
+	return false
+}
+
+func (x *AdoptDatabaseRequest) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
+}
+
+func (x *AdoptDatabaseRequest) GetLockWait() *durationpb.Duration {
+	if x != nil {
+		return x.LockWait
+	}
+	return nil
+}
+
+// AdoptDatabaseResponse is what was found and recorded.
+type AdoptDatabaseResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the revision that was recorded; 0 when none was.
+	Revision int64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// How the database differs from the target. It is recorded as it is, so that
+	// the next preview shows what can be settled.
+	Differences []*Difference `protobuf:"bytes,2,rep,name=differences,proto3" json:"differences,omitempty"`
+	// How the comparison was made.
+	Method DriftMethod `protobuf:"varint,3,opt,name=method,proto3,enum=lockstep.v1.DriftMethod" json:"method,omitempty"`
+	// Why it was not made in full; empty when it was.
+	MethodReason string `protobuf:"bytes,4,opt,name=method_reason,json=methodReason,proto3" json:"method_reason,omitempty"`
+	// Tables of the target that were compared.
+	Tables int32 `protobuf:"varint,5,opt,name=tables,proto3" json:"tables,omitempty"`
+	// Tables that no module owns. They are never touched.
+	Unowned []string `protobuf:"bytes,6,rep,name=unowned,proto3" json:"unowned,omitempty"`
+	// Foreign keys of such tables into the tenant's.
+	References []*ForeignReference `protobuf:"bytes,7,rep,name=references,proto3" json:"references,omitempty"`
+	// Module versions of the target, sorted by path.
+	Modules []*ModuleVersion `protobuf:"bytes,8,rep,name=modules,proto3" json:"modules,omitempty"`
+	// What to know: a retracted version and the like.
+	Warnings []string `protobuf:"bytes,9,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// The target, without its secret.
+	Target        string `protobuf:"bytes,10,opt,name=target,proto3" json:"target,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdoptDatabaseResponse) Reset() {
+	*x = AdoptDatabaseResponse{}
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdoptDatabaseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdoptDatabaseResponse) ProtoMessage() {}
+
+func (x *AdoptDatabaseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdoptDatabaseResponse.ProtoReflect.Descriptor instead.
+func (*AdoptDatabaseResponse) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *AdoptDatabaseResponse) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *AdoptDatabaseResponse) GetDifferences() []*Difference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+func (x *AdoptDatabaseResponse) GetMethod() DriftMethod {
+	if x != nil {
+		return x.Method
+	}
+	return DriftMethod_DRIFT_METHOD_UNSPECIFIED
+}
+
+func (x *AdoptDatabaseResponse) GetMethodReason() string {
+	if x != nil {
+		return x.MethodReason
+	}
+	return ""
+}
+
+func (x *AdoptDatabaseResponse) GetTables() int32 {
+	if x != nil {
+		return x.Tables
+	}
+	return 0
+}
+
+func (x *AdoptDatabaseResponse) GetUnowned() []string {
+	if x != nil {
+		return x.Unowned
+	}
+	return nil
+}
+
+func (x *AdoptDatabaseResponse) GetReferences() []*ForeignReference {
+	if x != nil {
+		return x.References
+	}
+	return nil
+}
+
+func (x *AdoptDatabaseResponse) GetModules() []*ModuleVersion {
+	if x != nil {
+		return x.Modules
+	}
+	return nil
+}
+
+func (x *AdoptDatabaseResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *AdoptDatabaseResponse) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+// PreviewRevertRequest asks what going back would do.
+type PreviewRevertRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Target URL of the tenant's database.
+	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	// Number of the revision to go back to.
+	Revision int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Policy that decides which changes are carried out; STRATEGY_SAFE when not set.
+	Strategy Strategy `protobuf:"varint,3,opt,name=strategy,proto3,enum=lockstep.v1.Strategy" json:"strategy,omitempty"`
+	// Also try the plan out, as in PreviewMigrationRequest.
+	Prove         bool `protobuf:"varint,4,opt,name=prove,proto3" json:"prove,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewRevertRequest) Reset() {
+	*x = PreviewRevertRequest{}
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewRevertRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewRevertRequest) ProtoMessage() {}
+
+func (x *PreviewRevertRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewRevertRequest.ProtoReflect.Descriptor instead.
+func (*PreviewRevertRequest) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *PreviewRevertRequest) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *PreviewRevertRequest) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *PreviewRevertRequest) GetStrategy() Strategy {
+	if x != nil {
+		return x.Strategy
+	}
+	return Strategy_STRATEGY_UNSPECIFIED
+}
+
+func (x *PreviewRevertRequest) GetProve() bool {
+	if x != nil {
+		return x.Prove
+	}
+	return false
+}
+
+// PreviewRevertResponse is what going back would do.
+type PreviewRevertResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The plan; its modules are those of the revision.
+	Plan *Plan `protobuf:"bytes,1,opt,name=plan,proto3" json:"plan,omitempty"`
+	// The tenant's last applied revision, without its statements.
+	Current *Revision `protobuf:"bytes,2,opt,name=current,proto3" json:"current,omitempty"`
+	// Whether going back would record anything.
+	Changed bool `protobuf:"varint,3,opt,name=changed,proto3" json:"changed,omitempty"`
+	// What to know: above all, the data that does not come back.
+	Warnings []string `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// The SQL as one script for the engine's own shell.
+	Script string `protobuf:"bytes,5,opt,name=script,proto3" json:"script,omitempty"`
+	// The target, without its secret.
+	Target string `protobuf:"bytes,6,opt,name=target,proto3" json:"target,omitempty"`
+	// What came of trying the plan out; absent when that was not asked for.
+	Proof         *Proof `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewRevertResponse) Reset() {
+	*x = PreviewRevertResponse{}
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewRevertResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewRevertResponse) ProtoMessage() {}
+
+func (x *PreviewRevertResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewRevertResponse.ProtoReflect.Descriptor instead.
+func (*PreviewRevertResponse) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *PreviewRevertResponse) GetPlan() *Plan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+func (x *PreviewRevertResponse) GetCurrent() *Revision {
+	if x != nil {
+		return x.Current
+	}
+	return nil
+}
+
+func (x *PreviewRevertResponse) GetChanged() bool {
+	if x != nil {
+		return x.Changed
+	}
+	return false
+}
+
+func (x *PreviewRevertResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *PreviewRevertResponse) GetScript() string {
+	if x != nil {
+		return x.Script
+	}
+	return ""
+}
+
+func (x *PreviewRevertResponse) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *PreviewRevertResponse) GetProof() *Proof {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
+// RevertMigrationRequest asks to go back to an earlier revision.
+type RevertMigrationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Target URL of the tenant's database.
+	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	// Number of the revision to go back to.
+	Revision int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Policy that decides which changes are carried out; STRATEGY_SAFE when not set.
+	Strategy Strategy `protobuf:"varint,3,opt,name=strategy,proto3,enum=lockstep.v1.Strategy" json:"strategy,omitempty"`
+	// Digest of the plan that was previewed; required when it is destructive.
+	PlanDigest string `protobuf:"bytes,4,opt,name=plan_digest,json=planDigest,proto3" json:"plan_digest,omitempty"`
+	// Who asks, for the record.
+	Actor string `protobuf:"bytes,5,opt,name=actor,proto3" json:"actor,omitempty"`
+	// As in ExecuteMigrationRequest.
+	LockWait *durationpb.Duration `protobuf:"bytes,6,opt,name=lock_wait,json=lockWait,proto3" json:"lock_wait,omitempty"`
+	// As in ExecuteMigrationRequest.
+	LockTimeout *durationpb.Duration `protobuf:"bytes,7,opt,name=lock_timeout,json=lockTimeout,proto3" json:"lock_timeout,omitempty"`
+	// As in ExecuteMigrationRequest.
+	StatementTimeout *durationpb.Duration `protobuf:"bytes,8,opt,name=statement_timeout,json=statementTimeout,proto3" json:"statement_timeout,omitempty"`
+	// As in ExecuteMigrationRequest.
+	DriftPolicy   DriftPolicy `protobuf:"varint,9,opt,name=drift_policy,json=driftPolicy,proto3,enum=lockstep.v1.DriftPolicy" json:"drift_policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevertMigrationRequest) Reset() {
+	*x = RevertMigrationRequest{}
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevertMigrationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevertMigrationRequest) ProtoMessage() {}
+
+func (x *RevertMigrationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevertMigrationRequest.ProtoReflect.Descriptor instead.
+func (*RevertMigrationRequest) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *RevertMigrationRequest) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *RevertMigrationRequest) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *RevertMigrationRequest) GetStrategy() Strategy {
+	if x != nil {
+		return x.Strategy
+	}
+	return Strategy_STRATEGY_UNSPECIFIED
+}
+
+func (x *RevertMigrationRequest) GetPlanDigest() string {
+	if x != nil {
+		return x.PlanDigest
+	}
+	return ""
+}
+
+func (x *RevertMigrationRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *RevertMigrationRequest) GetLockWait() *durationpb.Duration {
+	if x != nil {
+		return x.LockWait
+	}
+	return nil
+}
+
+func (x *RevertMigrationRequest) GetLockTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.LockTimeout
+	}
+	return nil
+}
+
+func (x *RevertMigrationRequest) GetStatementTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.StatementTimeout
+	}
+	return nil
+}
+
+func (x *RevertMigrationRequest) GetDriftPolicy() DriftPolicy {
+	if x != nil {
+		return x.DriftPolicy
+	}
+	return DriftPolicy_DRIFT_POLICY_UNSPECIFIED
+}
+
+// RevertMigrationResponse is one message of the stream.
+type RevertMigrationResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the message brings.
+	//
+	// Types that are valid to be assigned to Event:
+	//
+	//	*RevertMigrationResponse_Progress
+	//	*RevertMigrationResponse_Result
+	Event         isRevertMigrationResponse_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevertMigrationResponse) Reset() {
+	*x = RevertMigrationResponse{}
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevertMigrationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevertMigrationResponse) ProtoMessage() {}
+
+func (x *RevertMigrationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_migration_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevertMigrationResponse.ProtoReflect.Descriptor instead.
+func (*RevertMigrationResponse) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_migration_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *RevertMigrationResponse) GetEvent() isRevertMigrationResponse_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *RevertMigrationResponse) GetProgress() *ExecutionProgress {
+	if x != nil {
+		if x, ok := x.Event.(*RevertMigrationResponse_Progress); ok {
+			return x.Progress
+		}
+	}
+	return nil
+}
+
+func (x *RevertMigrationResponse) GetResult() *ExecutionResult {
+	if x != nil {
+		if x, ok := x.Event.(*RevertMigrationResponse_Result); ok {
+			return x.Result
+		}
+	}
+	return nil
+}
+
+type isRevertMigrationResponse_Event interface {
+	isRevertMigrationResponse_Event()
+}
+
+type RevertMigrationResponse_Progress struct {
+	// A sign of progress.
+	Progress *ExecutionProgress `protobuf:"bytes,1,opt,name=progress,proto3,oneof"`
+}
+
+type RevertMigrationResponse_Result struct {
+	// The result; the last message.
+	Result *ExecutionResult `protobuf:"bytes,2,opt,name=result,proto3,oneof"`
+}
+
+func (*RevertMigrationResponse_Progress) isRevertMigrationResponse_Event() {}
+
+func (*RevertMigrationResponse_Result) isRevertMigrationResponse_Event() {}
+
 var File_lockstep_v1_migration_service_proto protoreflect.FileDescriptor
 
 const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\n" +
-	"#lockstep/v1/migration_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lockstep/v1/access.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\x1a\x1alockstep/v1/revision.proto\x1a\x18lockstep/v1/schema.proto\"@\n" +
+	"#lockstep/v1/migration_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lockstep/v1/access.proto\x1a\x17lockstep/v1/drift.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\x1a\x1alockstep/v1/revision.proto\x1a\x18lockstep/v1/schema.proto\"@\n" +
 	"\x17GetTenantVersionRequest\x12%\n" +
 	"\x06target\x18\x01 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\"e\n" +
 	"\x18GetTenantVersionResponse\x121\n" +
 	"\brevision\x18\x01 \x01(\v2\x15.lockstep.v1.RevisionR\brevision\x12\x16\n" +
-	"\x06target\x18\x02 \x01(\tR\x06target\"\xb7\x01\n" +
+	"\x06target\x18\x02 \x01(\tR\x06target\"\xcd\x01\n" +
 	"\x17PreviewMigrationRequest\x128\n" +
 	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetB\x06\xbaH\x03\xc8\x01\x01R\amodules\x12%\n" +
 	"\x06target\x18\x02 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12;\n" +
-	"\bstrategy\x18\x03 \x01(\x0e2\x15.lockstep.v1.StrategyB\b\xbaH\x05\x82\x01\x02\x10\x01R\bstrategy\"\xd8\x01\n" +
+	"\bstrategy\x18\x03 \x01(\x0e2\x15.lockstep.v1.StrategyB\b\xbaH\x05\x82\x01\x02\x10\x01R\bstrategy\x12\x14\n" +
+	"\x05prove\x18\x04 \x01(\bR\x05prove\"\x82\x02\n" +
 	"\x18PreviewMigrationResponse\x12%\n" +
 	"\x04plan\x18\x01 \x01(\v2\x11.lockstep.v1.PlanR\x04plan\x12/\n" +
 	"\acurrent\x18\x02 \x01(\v2\x15.lockstep.v1.RevisionR\acurrent\x12\x18\n" +
 	"\achanged\x18\x03 \x01(\bR\achanged\x12\x1a\n" +
 	"\bwarnings\x18\x04 \x03(\tR\bwarnings\x12\x16\n" +
 	"\x06script\x18\x05 \x01(\tR\x06script\x12\x16\n" +
-	"\x06target\x18\x06 \x01(\tR\x06target\"\x87\x04\n" +
+	"\x06target\x18\x06 \x01(\tR\x06target\x12(\n" +
+	"\x05proof\x18\a \x01(\v2\x12.lockstep.v1.ProofR\x05proof\"\xa9\x01\n" +
+	"\x05Proof\x12\x16\n" +
+	"\x06proved\x18\x01 \x01(\bR\x06proved\x12\x1e\n" +
+	"\n" +
+	"statements\x18\x02 \x01(\x05R\n" +
+	"statements\x12\x16\n" +
+	"\x06tables\x18\x03 \x01(\x05R\x06tables\x12 \n" +
+	"\vdifferences\x18\x04 \x03(\tR\vdifferences\x12.\n" +
+	"\afailure\x18\x05 \x01(\v2\x14.lockstep.v1.FailureR\afailure\"\xce\x04\n" +
 	"\x17ExecuteMigrationRequest\x128\n" +
 	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetB\x06\xbaH\x03\xc8\x01\x01R\amodules\x12%\n" +
 	"\x06target\x18\x02 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12;\n" +
@@ -1100,7 +1992,8 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\xaa\x01\a\"\x03\b\x90\x1c2\x00R\blockWait\x12K\n" +
 	"\flock_timeout\x18\a \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
 	"\xaa\x01\a\"\x03\b\x90\x1c2\x00R\vlockTimeout\x12V\n" +
-	"\x11statement_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00R\x10statementTimeout\"\x99\x01\n" +
+	"\x11statement_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00R\x10statementTimeout\x12E\n" +
+	"\fdrift_policy\x18\t \x01(\x0e2\x18.lockstep.v1.DriftPolicyB\b\xbaH\x05\x82\x01\x02\x10\x01R\vdriftPolicy\"\x99\x01\n" +
 	"\x18ExecuteMigrationResponse\x12<\n" +
 	"\bprogress\x18\x01 \x01(\v2\x1e.lockstep.v1.ExecutionProgressH\x00R\bprogress\x126\n" +
 	"\x06result\x18\x02 \x01(\v2\x1c.lockstep.v1.ExecutionResultH\x00R\x06resultB\a\n" +
@@ -1142,7 +2035,76 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\x13GetRevisionResponse\x121\n" +
 	"\brevision\x18\x01 \x01(\v2\x15.lockstep.v1.RevisionR\brevision\x12*\n" +
 	"\x06tables\x18\x02 \x03(\v2\x12.lockstep.v1.TableR\x06tables\x12\x16\n" +
-	"\x06target\x18\x03 \x01(\tR\x06target*\xe3\x01\n" +
+	"\x06target\x18\x03 \x01(\tR\x06target\"T\n" +
+	"\x11CheckDriftRequest\x12%\n" +
+	"\x06target\x18\x01 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12\x18\n" +
+	"\aunowned\x18\x02 \x01(\bR\aunowned\"\xfc\x02\n" +
+	"\x12CheckDriftResponse\x121\n" +
+	"\brevision\x18\x01 \x01(\v2\x15.lockstep.v1.RevisionR\brevision\x120\n" +
+	"\x06method\x18\x02 \x01(\x0e2\x18.lockstep.v1.DriftMethodR\x06method\x12#\n" +
+	"\rmethod_reason\x18\x03 \x01(\tR\fmethodReason\x12\x16\n" +
+	"\x06tables\x18\x04 \x01(\x05R\x06tables\x129\n" +
+	"\vdifferences\x18\x05 \x03(\v2\x17.lockstep.v1.DifferenceR\vdifferences\x12\x18\n" +
+	"\arestore\x18\x06 \x03(\tR\arestore\x12\x18\n" +
+	"\aunowned\x18\a \x03(\tR\aunowned\x12=\n" +
+	"\n" +
+	"references\x18\b \x03(\v2\x1d.lockstep.v1.ForeignReferenceR\n" +
+	"references\x12\x16\n" +
+	"\x06target\x18\t \x01(\tR\x06target\"\x90\x02\n" +
+	"\x14AdoptDatabaseRequest\x128\n" +
+	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetB\x06\xbaH\x03\xc8\x01\x01R\amodules\x12%\n" +
+	"\x06target\x18\x02 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12 \n" +
+	"\x05actor\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x05actor\x12\x18\n" +
+	"\apreview\x18\x04 \x01(\bR\apreview\x12\x14\n" +
+	"\x05again\x18\x05 \x01(\bR\x05again\x12E\n" +
+	"\tlock_wait\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
+	"\xaa\x01\a\"\x03\b\x90\x1c2\x00R\blockWait\"\xa0\x03\n" +
+	"\x15AdoptDatabaseResponse\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision\x129\n" +
+	"\vdifferences\x18\x02 \x03(\v2\x17.lockstep.v1.DifferenceR\vdifferences\x120\n" +
+	"\x06method\x18\x03 \x01(\x0e2\x18.lockstep.v1.DriftMethodR\x06method\x12#\n" +
+	"\rmethod_reason\x18\x04 \x01(\tR\fmethodReason\x12\x16\n" +
+	"\x06tables\x18\x05 \x01(\x05R\x06tables\x12\x18\n" +
+	"\aunowned\x18\x06 \x03(\tR\aunowned\x12=\n" +
+	"\n" +
+	"references\x18\a \x03(\v2\x1d.lockstep.v1.ForeignReferenceR\n" +
+	"references\x124\n" +
+	"\amodules\x18\b \x03(\v2\x1a.lockstep.v1.ModuleVersionR\amodules\x12\x1a\n" +
+	"\bwarnings\x18\t \x03(\tR\bwarnings\x12\x16\n" +
+	"\x06target\x18\n" +
+	" \x01(\tR\x06target\"\xb5\x01\n" +
+	"\x14PreviewRevertRequest\x12%\n" +
+	"\x06target\x18\x01 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12#\n" +
+	"\brevision\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\brevision\x12;\n" +
+	"\bstrategy\x18\x03 \x01(\x0e2\x15.lockstep.v1.StrategyB\b\xbaH\x05\x82\x01\x02\x10\x01R\bstrategy\x12\x14\n" +
+	"\x05prove\x18\x04 \x01(\bR\x05prove\"\xff\x01\n" +
+	"\x15PreviewRevertResponse\x12%\n" +
+	"\x04plan\x18\x01 \x01(\v2\x11.lockstep.v1.PlanR\x04plan\x12/\n" +
+	"\acurrent\x18\x02 \x01(\v2\x15.lockstep.v1.RevisionR\acurrent\x12\x18\n" +
+	"\achanged\x18\x03 \x01(\bR\achanged\x12\x1a\n" +
+	"\bwarnings\x18\x04 \x03(\tR\bwarnings\x12\x16\n" +
+	"\x06script\x18\x05 \x01(\tR\x06script\x12\x16\n" +
+	"\x06target\x18\x06 \x01(\tR\x06target\x12(\n" +
+	"\x05proof\x18\a \x01(\v2\x12.lockstep.v1.ProofR\x05proof\"\xb8\x04\n" +
+	"\x16RevertMigrationRequest\x12%\n" +
+	"\x06target\x18\x01 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12#\n" +
+	"\brevision\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\brevision\x12;\n" +
+	"\bstrategy\x18\x03 \x01(\x0e2\x15.lockstep.v1.StrategyB\b\xbaH\x05\x82\x01\x02\x10\x01R\bstrategy\x12@\n" +
+	"\vplan_digest\x18\x04 \x01(\tB\x1f\xbaH\x1cr\x1a\x18\xc8\x012\x15^[A-Za-z0-9:_+/=.-]*$R\n" +
+	"planDigest\x12 \n" +
+	"\x05actor\x18\x05 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x05actor\x12E\n" +
+	"\tlock_wait\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
+	"\xaa\x01\a\"\x03\b\x90\x1c2\x00R\blockWait\x12K\n" +
+	"\flock_timeout\x18\a \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
+	"\xaa\x01\a\"\x03\b\x90\x1c2\x00R\vlockTimeout\x12V\n" +
+	"\x11statement_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00R\x10statementTimeout\x12E\n" +
+	"\fdrift_policy\x18\t \x01(\x0e2\x18.lockstep.v1.DriftPolicyB\b\xbaH\x05\x82\x01\x02\x10\x01R\vdriftPolicy\"\x98\x01\n" +
+	"\x17RevertMigrationResponse\x12<\n" +
+	"\bprogress\x18\x01 \x01(\v2\x1e.lockstep.v1.ExecutionProgressH\x00R\bprogress\x126\n" +
+	"\x06result\x18\x02 \x01(\v2\x1c.lockstep.v1.ExecutionResultH\x00R\x06resultB\a\n" +
+	"\x05event*\xe3\x01\n" +
 	"\x0eExecutionPhase\x12\x1f\n" +
 	"\x1bEXECUTION_PHASE_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18EXECUTION_PHASE_PLANNING\x10\x01\x12\x1b\n" +
@@ -1156,13 +2118,18 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\x19EXECUTION_OUTCOME_APPLIED\x10\x01\x12#\n" +
 	"\x1fEXECUTION_OUTCOME_NOTHING_TO_DO\x10\x02\x12!\n" +
 	"\x1dEXECUTION_OUTCOME_ROLLED_BACK\x10\x03\x12$\n" +
-	" EXECUTION_OUTCOME_NEEDS_OPERATOR\x10\x042\xb0\x05\n" +
+	" EXECUTION_OUTCOME_NEEDS_OPERATOR\x10\x042\xbd\t\n" +
 	"\x10MigrationService\x12\x86\x01\n" +
 	"\x10GetTenantVersion\x12$.lockstep.v1.GetTenantVersionRequest\x1a%.lockstep.v1.GetTenantVersionResponse\"%\xd2\xe2\x18\x04\b\x01\x10\x03\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/tenant:version\x12\x8a\x01\n" +
 	"\x10PreviewMigration\x12$.lockstep.v1.PreviewMigrationRequest\x1a%.lockstep.v1.PreviewMigrationResponse\")\xd2\xe2\x18\x04\b\x01\x10\x03\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/migrations:preview\x12\x8e\x01\n" +
 	"\x10ExecuteMigration\x12$.lockstep.v1.ExecuteMigrationRequest\x1a%.lockstep.v1.ExecuteMigrationResponse\"+\xd2\xe2\x18\x06\b\x02\x10\x03\x18\x01\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/migrations:execute0\x01\x12}\n" +
 	"\rListRevisions\x12!.lockstep.v1.ListRevisionsRequest\x1a\".lockstep.v1.ListRevisionsResponse\"%\xd2\xe2\x18\x04\b\x01\x10\x03\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/revisions:list\x12v\n" +
-	"\vGetRevision\x12\x1f.lockstep.v1.GetRevisionRequest\x1a .lockstep.v1.GetRevisionResponse\"$\xd2\xe2\x18\x04\b\x01\x10\x03\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/revisions:getB;Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
+	"\vGetRevision\x12\x1f.lockstep.v1.GetRevisionRequest\x1a .lockstep.v1.GetRevisionResponse\"$\xd2\xe2\x18\x04\b\x01\x10\x03\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/revisions:get\x12q\n" +
+	"\n" +
+	"CheckDrift\x12\x1e.lockstep.v1.CheckDriftRequest\x1a\x1f.lockstep.v1.CheckDriftResponse\"\"\xd2\xe2\x18\x04\b\x01\x10\x03\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/drift:check\x12\x80\x01\n" +
+	"\rAdoptDatabase\x12!.lockstep.v1.AdoptDatabaseRequest\x1a\".lockstep.v1.AdoptDatabaseResponse\"(\xd2\xe2\x18\x06\b\x02\x10\x03\x18\x01\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/databases:adopt\x12\x87\x01\n" +
+	"\rPreviewRevert\x12!.lockstep.v1.PreviewRevertRequest\x1a\".lockstep.v1.PreviewRevertResponse\"/\xd2\xe2\x18\x04\b\x01\x10\x03\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/migrations:previewRevert\x12\x8a\x01\n" +
+	"\x0fRevertMigration\x12#.lockstep.v1.RevertMigrationRequest\x1a$.lockstep.v1.RevertMigrationResponse\"*\xd2\xe2\x18\x06\b\x02\x10\x03\x18\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/migrations:revert0\x01B;Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
 
 var (
 	file_lockstep_v1_migration_service_proto_rawDescOnce sync.Once
@@ -1177,7 +2144,7 @@ func file_lockstep_v1_migration_service_proto_rawDescGZIP() []byte {
 }
 
 var file_lockstep_v1_migration_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_lockstep_v1_migration_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_lockstep_v1_migration_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_lockstep_v1_migration_service_proto_goTypes = []any{
 	(ExecutionPhase)(0),              // 0: lockstep.v1.ExecutionPhase
 	(ExecutionOutcome)(0),            // 1: lockstep.v1.ExecutionOutcome
@@ -1185,64 +2152,110 @@ var file_lockstep_v1_migration_service_proto_goTypes = []any{
 	(*GetTenantVersionResponse)(nil), // 3: lockstep.v1.GetTenantVersionResponse
 	(*PreviewMigrationRequest)(nil),  // 4: lockstep.v1.PreviewMigrationRequest
 	(*PreviewMigrationResponse)(nil), // 5: lockstep.v1.PreviewMigrationResponse
-	(*ExecuteMigrationRequest)(nil),  // 6: lockstep.v1.ExecuteMigrationRequest
-	(*ExecuteMigrationResponse)(nil), // 7: lockstep.v1.ExecuteMigrationResponse
-	(*ExecutionProgress)(nil),        // 8: lockstep.v1.ExecutionProgress
-	(*ExecutionResult)(nil),          // 9: lockstep.v1.ExecutionResult
-	(*ListRevisionsRequest)(nil),     // 10: lockstep.v1.ListRevisionsRequest
-	(*ListRevisionsResponse)(nil),    // 11: lockstep.v1.ListRevisionsResponse
-	(*GetRevisionRequest)(nil),       // 12: lockstep.v1.GetRevisionRequest
-	(*GetRevisionResponse)(nil),      // 13: lockstep.v1.GetRevisionResponse
-	(*Revision)(nil),                 // 14: lockstep.v1.Revision
-	(*ModuleSet)(nil),                // 15: lockstep.v1.ModuleSet
-	(Strategy)(0),                    // 16: lockstep.v1.Strategy
-	(*Plan)(nil),                     // 17: lockstep.v1.Plan
-	(*durationpb.Duration)(nil),      // 18: google.protobuf.Duration
-	(*Statement)(nil),                // 19: lockstep.v1.Statement
-	(*ExecutedStatement)(nil),        // 20: lockstep.v1.ExecutedStatement
-	(*Failure)(nil),                  // 21: lockstep.v1.Failure
-	(*timestamppb.Timestamp)(nil),    // 22: google.protobuf.Timestamp
-	(*Table)(nil),                    // 23: lockstep.v1.Table
+	(*Proof)(nil),                    // 6: lockstep.v1.Proof
+	(*ExecuteMigrationRequest)(nil),  // 7: lockstep.v1.ExecuteMigrationRequest
+	(*ExecuteMigrationResponse)(nil), // 8: lockstep.v1.ExecuteMigrationResponse
+	(*ExecutionProgress)(nil),        // 9: lockstep.v1.ExecutionProgress
+	(*ExecutionResult)(nil),          // 10: lockstep.v1.ExecutionResult
+	(*ListRevisionsRequest)(nil),     // 11: lockstep.v1.ListRevisionsRequest
+	(*ListRevisionsResponse)(nil),    // 12: lockstep.v1.ListRevisionsResponse
+	(*GetRevisionRequest)(nil),       // 13: lockstep.v1.GetRevisionRequest
+	(*GetRevisionResponse)(nil),      // 14: lockstep.v1.GetRevisionResponse
+	(*CheckDriftRequest)(nil),        // 15: lockstep.v1.CheckDriftRequest
+	(*CheckDriftResponse)(nil),       // 16: lockstep.v1.CheckDriftResponse
+	(*AdoptDatabaseRequest)(nil),     // 17: lockstep.v1.AdoptDatabaseRequest
+	(*AdoptDatabaseResponse)(nil),    // 18: lockstep.v1.AdoptDatabaseResponse
+	(*PreviewRevertRequest)(nil),     // 19: lockstep.v1.PreviewRevertRequest
+	(*PreviewRevertResponse)(nil),    // 20: lockstep.v1.PreviewRevertResponse
+	(*RevertMigrationRequest)(nil),   // 21: lockstep.v1.RevertMigrationRequest
+	(*RevertMigrationResponse)(nil),  // 22: lockstep.v1.RevertMigrationResponse
+	(*Revision)(nil),                 // 23: lockstep.v1.Revision
+	(*ModuleSet)(nil),                // 24: lockstep.v1.ModuleSet
+	(Strategy)(0),                    // 25: lockstep.v1.Strategy
+	(*Plan)(nil),                     // 26: lockstep.v1.Plan
+	(*Failure)(nil),                  // 27: lockstep.v1.Failure
+	(*durationpb.Duration)(nil),      // 28: google.protobuf.Duration
+	(DriftPolicy)(0),                 // 29: lockstep.v1.DriftPolicy
+	(*Statement)(nil),                // 30: lockstep.v1.Statement
+	(*ExecutedStatement)(nil),        // 31: lockstep.v1.ExecutedStatement
+	(*timestamppb.Timestamp)(nil),    // 32: google.protobuf.Timestamp
+	(*Table)(nil),                    // 33: lockstep.v1.Table
+	(DriftMethod)(0),                 // 34: lockstep.v1.DriftMethod
+	(*Difference)(nil),               // 35: lockstep.v1.Difference
+	(*ForeignReference)(nil),         // 36: lockstep.v1.ForeignReference
+	(*ModuleVersion)(nil),            // 37: lockstep.v1.ModuleVersion
 }
 var file_lockstep_v1_migration_service_proto_depIdxs = []int32{
-	14, // 0: lockstep.v1.GetTenantVersionResponse.revision:type_name -> lockstep.v1.Revision
-	15, // 1: lockstep.v1.PreviewMigrationRequest.modules:type_name -> lockstep.v1.ModuleSet
-	16, // 2: lockstep.v1.PreviewMigrationRequest.strategy:type_name -> lockstep.v1.Strategy
-	17, // 3: lockstep.v1.PreviewMigrationResponse.plan:type_name -> lockstep.v1.Plan
-	14, // 4: lockstep.v1.PreviewMigrationResponse.current:type_name -> lockstep.v1.Revision
-	15, // 5: lockstep.v1.ExecuteMigrationRequest.modules:type_name -> lockstep.v1.ModuleSet
-	16, // 6: lockstep.v1.ExecuteMigrationRequest.strategy:type_name -> lockstep.v1.Strategy
-	18, // 7: lockstep.v1.ExecuteMigrationRequest.lock_wait:type_name -> google.protobuf.Duration
-	18, // 8: lockstep.v1.ExecuteMigrationRequest.lock_timeout:type_name -> google.protobuf.Duration
-	18, // 9: lockstep.v1.ExecuteMigrationRequest.statement_timeout:type_name -> google.protobuf.Duration
-	8,  // 10: lockstep.v1.ExecuteMigrationResponse.progress:type_name -> lockstep.v1.ExecutionProgress
-	9,  // 11: lockstep.v1.ExecuteMigrationResponse.result:type_name -> lockstep.v1.ExecutionResult
-	0,  // 12: lockstep.v1.ExecutionProgress.phase:type_name -> lockstep.v1.ExecutionPhase
-	19, // 13: lockstep.v1.ExecutionProgress.statement:type_name -> lockstep.v1.Statement
-	1,  // 14: lockstep.v1.ExecutionResult.outcome:type_name -> lockstep.v1.ExecutionOutcome
-	17, // 15: lockstep.v1.ExecutionResult.plan:type_name -> lockstep.v1.Plan
-	20, // 16: lockstep.v1.ExecutionResult.statements:type_name -> lockstep.v1.ExecutedStatement
-	21, // 17: lockstep.v1.ExecutionResult.failure:type_name -> lockstep.v1.Failure
-	22, // 18: lockstep.v1.ExecutionResult.started_at:type_name -> google.protobuf.Timestamp
-	18, // 19: lockstep.v1.ExecutionResult.duration:type_name -> google.protobuf.Duration
-	14, // 20: lockstep.v1.ListRevisionsResponse.revisions:type_name -> lockstep.v1.Revision
-	14, // 21: lockstep.v1.GetRevisionResponse.revision:type_name -> lockstep.v1.Revision
-	23, // 22: lockstep.v1.GetRevisionResponse.tables:type_name -> lockstep.v1.Table
-	2,  // 23: lockstep.v1.MigrationService.GetTenantVersion:input_type -> lockstep.v1.GetTenantVersionRequest
-	4,  // 24: lockstep.v1.MigrationService.PreviewMigration:input_type -> lockstep.v1.PreviewMigrationRequest
-	6,  // 25: lockstep.v1.MigrationService.ExecuteMigration:input_type -> lockstep.v1.ExecuteMigrationRequest
-	10, // 26: lockstep.v1.MigrationService.ListRevisions:input_type -> lockstep.v1.ListRevisionsRequest
-	12, // 27: lockstep.v1.MigrationService.GetRevision:input_type -> lockstep.v1.GetRevisionRequest
-	3,  // 28: lockstep.v1.MigrationService.GetTenantVersion:output_type -> lockstep.v1.GetTenantVersionResponse
-	5,  // 29: lockstep.v1.MigrationService.PreviewMigration:output_type -> lockstep.v1.PreviewMigrationResponse
-	7,  // 30: lockstep.v1.MigrationService.ExecuteMigration:output_type -> lockstep.v1.ExecuteMigrationResponse
-	11, // 31: lockstep.v1.MigrationService.ListRevisions:output_type -> lockstep.v1.ListRevisionsResponse
-	13, // 32: lockstep.v1.MigrationService.GetRevision:output_type -> lockstep.v1.GetRevisionResponse
-	28, // [28:33] is the sub-list for method output_type
-	23, // [23:28] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	23, // 0: lockstep.v1.GetTenantVersionResponse.revision:type_name -> lockstep.v1.Revision
+	24, // 1: lockstep.v1.PreviewMigrationRequest.modules:type_name -> lockstep.v1.ModuleSet
+	25, // 2: lockstep.v1.PreviewMigrationRequest.strategy:type_name -> lockstep.v1.Strategy
+	26, // 3: lockstep.v1.PreviewMigrationResponse.plan:type_name -> lockstep.v1.Plan
+	23, // 4: lockstep.v1.PreviewMigrationResponse.current:type_name -> lockstep.v1.Revision
+	6,  // 5: lockstep.v1.PreviewMigrationResponse.proof:type_name -> lockstep.v1.Proof
+	27, // 6: lockstep.v1.Proof.failure:type_name -> lockstep.v1.Failure
+	24, // 7: lockstep.v1.ExecuteMigrationRequest.modules:type_name -> lockstep.v1.ModuleSet
+	25, // 8: lockstep.v1.ExecuteMigrationRequest.strategy:type_name -> lockstep.v1.Strategy
+	28, // 9: lockstep.v1.ExecuteMigrationRequest.lock_wait:type_name -> google.protobuf.Duration
+	28, // 10: lockstep.v1.ExecuteMigrationRequest.lock_timeout:type_name -> google.protobuf.Duration
+	28, // 11: lockstep.v1.ExecuteMigrationRequest.statement_timeout:type_name -> google.protobuf.Duration
+	29, // 12: lockstep.v1.ExecuteMigrationRequest.drift_policy:type_name -> lockstep.v1.DriftPolicy
+	9,  // 13: lockstep.v1.ExecuteMigrationResponse.progress:type_name -> lockstep.v1.ExecutionProgress
+	10, // 14: lockstep.v1.ExecuteMigrationResponse.result:type_name -> lockstep.v1.ExecutionResult
+	0,  // 15: lockstep.v1.ExecutionProgress.phase:type_name -> lockstep.v1.ExecutionPhase
+	30, // 16: lockstep.v1.ExecutionProgress.statement:type_name -> lockstep.v1.Statement
+	1,  // 17: lockstep.v1.ExecutionResult.outcome:type_name -> lockstep.v1.ExecutionOutcome
+	26, // 18: lockstep.v1.ExecutionResult.plan:type_name -> lockstep.v1.Plan
+	31, // 19: lockstep.v1.ExecutionResult.statements:type_name -> lockstep.v1.ExecutedStatement
+	27, // 20: lockstep.v1.ExecutionResult.failure:type_name -> lockstep.v1.Failure
+	32, // 21: lockstep.v1.ExecutionResult.started_at:type_name -> google.protobuf.Timestamp
+	28, // 22: lockstep.v1.ExecutionResult.duration:type_name -> google.protobuf.Duration
+	23, // 23: lockstep.v1.ListRevisionsResponse.revisions:type_name -> lockstep.v1.Revision
+	23, // 24: lockstep.v1.GetRevisionResponse.revision:type_name -> lockstep.v1.Revision
+	33, // 25: lockstep.v1.GetRevisionResponse.tables:type_name -> lockstep.v1.Table
+	23, // 26: lockstep.v1.CheckDriftResponse.revision:type_name -> lockstep.v1.Revision
+	34, // 27: lockstep.v1.CheckDriftResponse.method:type_name -> lockstep.v1.DriftMethod
+	35, // 28: lockstep.v1.CheckDriftResponse.differences:type_name -> lockstep.v1.Difference
+	36, // 29: lockstep.v1.CheckDriftResponse.references:type_name -> lockstep.v1.ForeignReference
+	24, // 30: lockstep.v1.AdoptDatabaseRequest.modules:type_name -> lockstep.v1.ModuleSet
+	28, // 31: lockstep.v1.AdoptDatabaseRequest.lock_wait:type_name -> google.protobuf.Duration
+	35, // 32: lockstep.v1.AdoptDatabaseResponse.differences:type_name -> lockstep.v1.Difference
+	34, // 33: lockstep.v1.AdoptDatabaseResponse.method:type_name -> lockstep.v1.DriftMethod
+	36, // 34: lockstep.v1.AdoptDatabaseResponse.references:type_name -> lockstep.v1.ForeignReference
+	37, // 35: lockstep.v1.AdoptDatabaseResponse.modules:type_name -> lockstep.v1.ModuleVersion
+	25, // 36: lockstep.v1.PreviewRevertRequest.strategy:type_name -> lockstep.v1.Strategy
+	26, // 37: lockstep.v1.PreviewRevertResponse.plan:type_name -> lockstep.v1.Plan
+	23, // 38: lockstep.v1.PreviewRevertResponse.current:type_name -> lockstep.v1.Revision
+	6,  // 39: lockstep.v1.PreviewRevertResponse.proof:type_name -> lockstep.v1.Proof
+	25, // 40: lockstep.v1.RevertMigrationRequest.strategy:type_name -> lockstep.v1.Strategy
+	28, // 41: lockstep.v1.RevertMigrationRequest.lock_wait:type_name -> google.protobuf.Duration
+	28, // 42: lockstep.v1.RevertMigrationRequest.lock_timeout:type_name -> google.protobuf.Duration
+	28, // 43: lockstep.v1.RevertMigrationRequest.statement_timeout:type_name -> google.protobuf.Duration
+	29, // 44: lockstep.v1.RevertMigrationRequest.drift_policy:type_name -> lockstep.v1.DriftPolicy
+	9,  // 45: lockstep.v1.RevertMigrationResponse.progress:type_name -> lockstep.v1.ExecutionProgress
+	10, // 46: lockstep.v1.RevertMigrationResponse.result:type_name -> lockstep.v1.ExecutionResult
+	2,  // 47: lockstep.v1.MigrationService.GetTenantVersion:input_type -> lockstep.v1.GetTenantVersionRequest
+	4,  // 48: lockstep.v1.MigrationService.PreviewMigration:input_type -> lockstep.v1.PreviewMigrationRequest
+	7,  // 49: lockstep.v1.MigrationService.ExecuteMigration:input_type -> lockstep.v1.ExecuteMigrationRequest
+	11, // 50: lockstep.v1.MigrationService.ListRevisions:input_type -> lockstep.v1.ListRevisionsRequest
+	13, // 51: lockstep.v1.MigrationService.GetRevision:input_type -> lockstep.v1.GetRevisionRequest
+	15, // 52: lockstep.v1.MigrationService.CheckDrift:input_type -> lockstep.v1.CheckDriftRequest
+	17, // 53: lockstep.v1.MigrationService.AdoptDatabase:input_type -> lockstep.v1.AdoptDatabaseRequest
+	19, // 54: lockstep.v1.MigrationService.PreviewRevert:input_type -> lockstep.v1.PreviewRevertRequest
+	21, // 55: lockstep.v1.MigrationService.RevertMigration:input_type -> lockstep.v1.RevertMigrationRequest
+	3,  // 56: lockstep.v1.MigrationService.GetTenantVersion:output_type -> lockstep.v1.GetTenantVersionResponse
+	5,  // 57: lockstep.v1.MigrationService.PreviewMigration:output_type -> lockstep.v1.PreviewMigrationResponse
+	8,  // 58: lockstep.v1.MigrationService.ExecuteMigration:output_type -> lockstep.v1.ExecuteMigrationResponse
+	12, // 59: lockstep.v1.MigrationService.ListRevisions:output_type -> lockstep.v1.ListRevisionsResponse
+	14, // 60: lockstep.v1.MigrationService.GetRevision:output_type -> lockstep.v1.GetRevisionResponse
+	16, // 61: lockstep.v1.MigrationService.CheckDrift:output_type -> lockstep.v1.CheckDriftResponse
+	18, // 62: lockstep.v1.MigrationService.AdoptDatabase:output_type -> lockstep.v1.AdoptDatabaseResponse
+	20, // 63: lockstep.v1.MigrationService.PreviewRevert:output_type -> lockstep.v1.PreviewRevertResponse
+	22, // 64: lockstep.v1.MigrationService.RevertMigration:output_type -> lockstep.v1.RevertMigrationResponse
+	56, // [56:65] is the sub-list for method output_type
+	47, // [47:56] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_lockstep_v1_migration_service_proto_init() }
@@ -1251,14 +2264,19 @@ func file_lockstep_v1_migration_service_proto_init() {
 		return
 	}
 	file_lockstep_v1_access_proto_init()
+	file_lockstep_v1_drift_proto_init()
 	file_lockstep_v1_failure_proto_init()
 	file_lockstep_v1_module_proto_init()
 	file_lockstep_v1_plan_proto_init()
 	file_lockstep_v1_revision_proto_init()
 	file_lockstep_v1_schema_proto_init()
-	file_lockstep_v1_migration_service_proto_msgTypes[5].OneofWrappers = []any{
+	file_lockstep_v1_migration_service_proto_msgTypes[6].OneofWrappers = []any{
 		(*ExecuteMigrationResponse_Progress)(nil),
 		(*ExecuteMigrationResponse_Result)(nil),
+	}
+	file_lockstep_v1_migration_service_proto_msgTypes[20].OneofWrappers = []any{
+		(*RevertMigrationResponse_Progress)(nil),
+		(*RevertMigrationResponse_Result)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1266,7 +2284,7 @@ func file_lockstep_v1_migration_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lockstep_v1_migration_service_proto_rawDesc), len(file_lockstep_v1_migration_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   12,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

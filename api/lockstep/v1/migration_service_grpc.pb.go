@@ -24,6 +24,10 @@ const (
 	MigrationService_ExecuteMigration_FullMethodName = "/lockstep.v1.MigrationService/ExecuteMigration"
 	MigrationService_ListRevisions_FullMethodName    = "/lockstep.v1.MigrationService/ListRevisions"
 	MigrationService_GetRevision_FullMethodName      = "/lockstep.v1.MigrationService/GetRevision"
+	MigrationService_CheckDrift_FullMethodName       = "/lockstep.v1.MigrationService/CheckDrift"
+	MigrationService_AdoptDatabase_FullMethodName    = "/lockstep.v1.MigrationService/AdoptDatabase"
+	MigrationService_PreviewRevert_FullMethodName    = "/lockstep.v1.MigrationService/PreviewRevert"
+	MigrationService_RevertMigration_FullMethodName  = "/lockstep.v1.MigrationService/RevertMigration"
 )
 
 // MigrationServiceClient is the client API for MigrationService service.
@@ -49,6 +53,19 @@ type MigrationServiceClient interface {
 	ListRevisions(ctx context.Context, in *ListRevisionsRequest, opts ...grpc.CallOption) (*ListRevisionsResponse, error)
 	// GetRevision returns one revision in full, with the snapshot after it.
 	GetRevision(ctx context.Context, in *GetRevisionRequest, opts ...grpc.CallOption) (*GetRevisionResponse, error)
+	// CheckDrift compares the tenant's tables with what was last recorded. Nothing
+	// is touched.
+	CheckDrift(ctx context.Context, in *CheckDriftRequest, opts ...grpc.CallOption) (*CheckDriftResponse, error)
+	// AdoptDatabase makes a tenant of a database that something else has created.
+	// Not a statement is run on its tables: it is inspected, compared with the
+	// target, and recorded as it is.
+	AdoptDatabase(ctx context.Context, in *AdoptDatabaseRequest, opts ...grpc.CallOption) (*AdoptDatabaseResponse, error)
+	// PreviewRevert returns what going back to an earlier revision would do.
+	// Nothing is touched.
+	PreviewRevert(ctx context.Context, in *PreviewRevertRequest, opts ...grpc.CallOption) (*PreviewRevertResponse, error)
+	// RevertMigration goes back to an earlier revision, as a new one. The stream
+	// is that of ExecuteMigration.
+	RevertMigration(ctx context.Context, in *RevertMigrationRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RevertMigrationResponse], error)
 }
 
 type migrationServiceClient struct {
@@ -118,6 +135,55 @@ func (c *migrationServiceClient) GetRevision(ctx context.Context, in *GetRevisio
 	return out, nil
 }
 
+func (c *migrationServiceClient) CheckDrift(ctx context.Context, in *CheckDriftRequest, opts ...grpc.CallOption) (*CheckDriftResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckDriftResponse)
+	err := c.cc.Invoke(ctx, MigrationService_CheckDrift_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *migrationServiceClient) AdoptDatabase(ctx context.Context, in *AdoptDatabaseRequest, opts ...grpc.CallOption) (*AdoptDatabaseResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AdoptDatabaseResponse)
+	err := c.cc.Invoke(ctx, MigrationService_AdoptDatabase_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *migrationServiceClient) PreviewRevert(ctx context.Context, in *PreviewRevertRequest, opts ...grpc.CallOption) (*PreviewRevertResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PreviewRevertResponse)
+	err := c.cc.Invoke(ctx, MigrationService_PreviewRevert_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *migrationServiceClient) RevertMigration(ctx context.Context, in *RevertMigrationRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RevertMigrationResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &MigrationService_ServiceDesc.Streams[1], MigrationService_RevertMigration_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[RevertMigrationRequest, RevertMigrationResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type MigrationService_RevertMigrationClient = grpc.ServerStreamingClient[RevertMigrationResponse]
+
 // MigrationServiceServer is the server API for MigrationService service.
 // All implementations must embed UnimplementedMigrationServiceServer
 // for forward compatibility.
@@ -141,6 +207,19 @@ type MigrationServiceServer interface {
 	ListRevisions(context.Context, *ListRevisionsRequest) (*ListRevisionsResponse, error)
 	// GetRevision returns one revision in full, with the snapshot after it.
 	GetRevision(context.Context, *GetRevisionRequest) (*GetRevisionResponse, error)
+	// CheckDrift compares the tenant's tables with what was last recorded. Nothing
+	// is touched.
+	CheckDrift(context.Context, *CheckDriftRequest) (*CheckDriftResponse, error)
+	// AdoptDatabase makes a tenant of a database that something else has created.
+	// Not a statement is run on its tables: it is inspected, compared with the
+	// target, and recorded as it is.
+	AdoptDatabase(context.Context, *AdoptDatabaseRequest) (*AdoptDatabaseResponse, error)
+	// PreviewRevert returns what going back to an earlier revision would do.
+	// Nothing is touched.
+	PreviewRevert(context.Context, *PreviewRevertRequest) (*PreviewRevertResponse, error)
+	// RevertMigration goes back to an earlier revision, as a new one. The stream
+	// is that of ExecuteMigration.
+	RevertMigration(*RevertMigrationRequest, grpc.ServerStreamingServer[RevertMigrationResponse]) error
 	mustEmbedUnimplementedMigrationServiceServer()
 }
 
@@ -165,6 +244,18 @@ func (UnimplementedMigrationServiceServer) ListRevisions(context.Context, *ListR
 }
 func (UnimplementedMigrationServiceServer) GetRevision(context.Context, *GetRevisionRequest) (*GetRevisionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetRevision not implemented")
+}
+func (UnimplementedMigrationServiceServer) CheckDrift(context.Context, *CheckDriftRequest) (*CheckDriftResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckDrift not implemented")
+}
+func (UnimplementedMigrationServiceServer) AdoptDatabase(context.Context, *AdoptDatabaseRequest) (*AdoptDatabaseResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AdoptDatabase not implemented")
+}
+func (UnimplementedMigrationServiceServer) PreviewRevert(context.Context, *PreviewRevertRequest) (*PreviewRevertResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PreviewRevert not implemented")
+}
+func (UnimplementedMigrationServiceServer) RevertMigration(*RevertMigrationRequest, grpc.ServerStreamingServer[RevertMigrationResponse]) error {
+	return status.Error(codes.Unimplemented, "method RevertMigration not implemented")
 }
 func (UnimplementedMigrationServiceServer) mustEmbedUnimplementedMigrationServiceServer() {}
 func (UnimplementedMigrationServiceServer) testEmbeddedByValue()                          {}
@@ -270,6 +361,71 @@ func _MigrationService_GetRevision_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _MigrationService_CheckDrift_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckDriftRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MigrationServiceServer).CheckDrift(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MigrationService_CheckDrift_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MigrationServiceServer).CheckDrift(ctx, req.(*CheckDriftRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _MigrationService_AdoptDatabase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AdoptDatabaseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MigrationServiceServer).AdoptDatabase(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MigrationService_AdoptDatabase_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MigrationServiceServer).AdoptDatabase(ctx, req.(*AdoptDatabaseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _MigrationService_PreviewRevert_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PreviewRevertRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MigrationServiceServer).PreviewRevert(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MigrationService_PreviewRevert_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MigrationServiceServer).PreviewRevert(ctx, req.(*PreviewRevertRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _MigrationService_RevertMigration_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(RevertMigrationRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(MigrationServiceServer).RevertMigration(m, &grpc.GenericServerStream[RevertMigrationRequest, RevertMigrationResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type MigrationService_RevertMigrationServer = grpc.ServerStreamingServer[RevertMigrationResponse]
+
 // MigrationService_ServiceDesc is the grpc.ServiceDesc for MigrationService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -293,11 +449,28 @@ var MigrationService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "GetRevision",
 			Handler:    _MigrationService_GetRevision_Handler,
 		},
+		{
+			MethodName: "CheckDrift",
+			Handler:    _MigrationService_CheckDrift_Handler,
+		},
+		{
+			MethodName: "AdoptDatabase",
+			Handler:    _MigrationService_AdoptDatabase_Handler,
+		},
+		{
+			MethodName: "PreviewRevert",
+			Handler:    _MigrationService_PreviewRevert_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "ExecuteMigration",
 			Handler:       _MigrationService_ExecuteMigration_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "RevertMigration",
+			Handler:       _MigrationService_RevertMigration_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -175,7 +175,11 @@ type Revision struct {
 	// When it began.
 	StartedAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
 	// How long it took.
-	Duration      *durationpb.Duration `protobuf:"bytes,18,opt,name=duration,proto3" json:"duration,omitempty"`
+	Duration *durationpb.Duration `protobuf:"bytes,18,opt,name=duration,proto3" json:"duration,omitempty"`
+	// The revision that this one went back to; 0 when it is no revert.
+	Reverts int64 `protobuf:"varint,19,opt,name=reverts,proto3" json:"reverts,omitempty"`
+	// Whether the database was adopted: found as the snapshot says, with nothing run.
+	Adopted       bool `protobuf:"varint,20,opt,name=adopted,proto3" json:"adopted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -334,6 +338,20 @@ func (x *Revision) GetDuration() *durationpb.Duration {
 		return x.Duration
 	}
 	return nil
+}
+
+func (x *Revision) GetReverts() int64 {
+	if x != nil {
+		return x.Reverts
+	}
+	return 0
+}
+
+func (x *Revision) GetAdopted() bool {
+	if x != nil {
+		return x.Adopted
+	}
+	return false
 }
 
 // ExecutedStatement is one statement as it ran.
@@ -504,7 +522,7 @@ var File_lockstep_v1_revision_proto protoreflect.FileDescriptor
 
 const file_lockstep_v1_revision_proto_rawDesc = "" +
 	"\n" +
-	"\x1alockstep/v1/revision.proto\x12\vlockstep.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\"\xbd\x06\n" +
+	"\x1alockstep/v1/revision.proto\x12\vlockstep.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\"\xf1\x06\n" +
 	"\bRevision\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x126\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1c.lockstep.v1.RevisionOutcomeR\aoutcome\x121\n" +
@@ -527,7 +545,9 @@ const file_lockstep_v1_revision_proto_rawDesc = "" +
 	"\x10lockstep_version\x18\x10 \x01(\tR\x0flockstepVersion\x129\n" +
 	"\n" +
 	"started_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x125\n" +
-	"\bduration\x18\x12 \x01(\v2\x19.google.protobuf.DurationR\bduration\"\xe7\x01\n" +
+	"\bduration\x18\x12 \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x18\n" +
+	"\areverts\x18\x13 \x01(\x03R\areverts\x12\x18\n" +
+	"\aadopted\x18\x14 \x01(\bR\aadopted\"\xe7\x01\n" +
 	"\x11ExecutedStatement\x12\x10\n" +
 	"\x03sql\x18\x01 \x01(\tR\x03sql\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12\x14\n" +

@@ -17,6 +17,7 @@ func (p *Printer) Preview(r *lockstepv1.PreviewMigrationResponse, next []string)
 	p.section(later, "WITHHELD", count(len(later), "change")+" left for later by strategy "+Strategy(plan.GetStrategy())+"; still pending")
 	p.section(refused, "REFUSED", count(len(refused), "change")+" in the way")
 	p.statements(plan.GetStatements())
+	p.proof(r.GetProof())
 	p.line()
 	if r.GetChanged() {
 		p.digest(plan, next)

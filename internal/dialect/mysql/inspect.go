@@ -253,6 +253,7 @@ func (i *inspection) checks(ctx context.Context) error {
 		if err != nil || t == nil {
 			return err
 		}
+		k.Expr = settled(k.Expr)
 		if c := t.Column(k.Name); c != nil && level == "Column" && strings.EqualFold(k.Expr, "json_valid("+quote(c.Name)+")") {
 			c.Physical = "json" // what JSON is in MariaDB: https://mariadb.com/kb/en/json-data-type/
 			return nil

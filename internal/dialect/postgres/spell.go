@@ -109,8 +109,31 @@ func using(column, from, to string) string {
 		return q + " <> 0"
 	case f == "boolean" && family(t) == numbers:
 		return q + "::integer::" + to
+	case strangers(f, t):
+		return q + "::text::" + to
 	}
 	return q + "::" + to
+}
+
+// strangers tells whether PostgreSQL has no cast between two types, so that the
+// statement could not even be written. By way of text it can be: it succeeds
+// where the column holds nothing, and fails, as announced, where it holds a value.
+func strangers(from, to string) bool {
+	class := func(base string) string {
+		switch family(base) {
+		case numbers:
+			return "number"
+		case dates:
+			return "date"
+		case strs, others:
+		}
+		if base == "boolean" || base == "bytea" || base == "uuid" {
+			return base
+		}
+		return ""
+	}
+	f, t := class(from), class(to)
+	return f != "" && t != "" && f != t
 }
 
 // objectName is PostgreSQL's makeObjectName: the name it gives by itself to a

@@ -1,0 +1,79 @@
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strings"
+
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/schema"
+)
+
+// Tables implements dialect.Surveyor.
+func (d *Dialect) Tables(ctx context.Context, q dialect.Querier) ([]string, error) {
+	rows, err := q.QueryContext(ctx, "SELECT TABLE_NAME FROM information_schema.TABLES "+
+		"WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE NOT LIKE '%VIEW' AND TABLE_TYPE <> 'SEQUENCE'")
+	if err != nil {
+		return nil, d.Classify(err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, d.Classify(err)
+		}
+		out = append(out, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, d.Classify(err)
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// The name of a foreign key's own table is unique only together with its
+// database: MariaDB's information schema has names of constraints once per table.
+const referrersQuery = `
+SELECT CASE WHEN k.TABLE_SCHEMA = DATABASE() THEN '' ELSE CONCAT(k.TABLE_SCHEMA, '.') END, k.TABLE_NAME, k.CONSTRAINT_NAME,
+       k.COLUMN_NAME, k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE, r.UPDATE_RULE, @@lower_case_table_names <> 0
+FROM information_schema.KEY_COLUMN_USAGE k
+JOIN information_schema.REFERENTIAL_CONSTRAINTS r
+  ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME
+WHERE k.REFERENCED_TABLE_SCHEMA = DATABASE() AND k.REFERENCED_TABLE_NAME IN (%)
+ORDER BY 1, 2, 3, k.ORDINAL_POSITION`
+
+// Referrers implements dialect.Surveyor.
+func (d *Dialect) Referrers(ctx context.Context, q dialect.Querier, tables []string) ([]dialect.Referrer, error) {
+	if len(tables) == 0 {
+		return nil, nil
+	}
+	var out []dialect.Referrer
+	i := &inspection{d: d, q: q, asked: tables}
+	err := i.each(ctx, referrersQuery, func(rows *sql.Rows) error {
+		var elsewhere, table, name, column, ref, refColumn, onDelete, onUpdate string
+		if err := rows.Scan(&elsewhere, &table, &name, &column, &ref, &refColumn, &onDelete, &onUpdate, &i.folds); err != nil {
+			return err
+		}
+		asked := i.promised(ref)
+		if asked == "" || elsewhere == "" && i.promised(table) != "" {
+			return nil
+		}
+		n := len(out)
+		if n == 0 || out[n-1].Table != elsewhere+table || out[n-1].ForeignKey.Name != name {
+			out = append(out, dialect.Referrer{Table: elsewhere + table, ForeignKey: &schema.ForeignKey{
+				Name: name, RefTable: asked, OnDelete: actionOf(onDelete), OnUpdate: actionOf(onUpdate),
+			}})
+			n++
+		}
+		f := out[n-1].ForeignKey
+		f.Columns, f.RefColumns = append(f.Columns, column), append(f.RefColumns, refColumn)
+		return nil
+	})
+	if err != nil {
+		return nil, d.Classify(err)
+	}
+	slices.SortStableFunc(out, func(a, b dialect.Referrer) int { return strings.Compare(a.Table, b.Table) })
+	return out, nil
+}
