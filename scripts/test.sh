@@ -62,8 +62,11 @@ fi
 title "go test, against GORM"
 (cd internal/gormproof && go test -timeout 10m "${flags[@]}" ./...) || failed=1
 
+title "go test, typed access"
+(cd internal/accessproof && go test -timeout 10m "${flags[@]}" ./...) || failed=1
+
 title "example modules"
-for mod in entities/*/go.mod; do
+for mod in entities/*/go.mod entities/*/v*/go.mod; do
   dir=$(dirname "$mod")
   if (cd "$dir" && go build ./... && go vet ./...); then
     echo "ok  	$dir"

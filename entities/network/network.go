@@ -1,6 +1,6 @@
 // Package network holds the entities of a tenant's network: its load balancers
 // and what stands behind them. It needs no other module, not even GORM: entities
-// are plain structs with tags.
+// are plain structs with tags. What services call is in package access.
 package network
 
 import "time"

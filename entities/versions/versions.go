@@ -1,8 +1,9 @@
 // Package versions holds every released version of the example entity modules,
 // one txtar archive each, so that demos and tests can publish and upgrade them.
 //
-// The directories beside this one hold the newest version of each module as
-// ordinary Go code; a test holds the newest archive against it.
+// The directories beside this one hold the newest version of each module, and of
+// each major version of it, as ordinary Go code; a test holds the newest archives
+// against them.
 package versions
 
 import (
@@ -27,14 +28,24 @@ const Prefix = "github.com/lockstepdb/lockstep/entities/"
 
 // Release is one version of an example module.
 type Release struct {
-	Name    string // the module's directory, such as "crm"
+	Name    string // the module's name, such as "crm"
 	Version string // such as "v1.2.0"
 	Story   string // what is new, in one line
 	Files   []txtar.File
 }
 
-// Path returns the module's path.
-func (r Release) Path() string { return Prefix + r.Name }
+// Path returns the module's path. From v2 on it ends in the major version, as
+// everywhere in Go.
+func (r Release) Path() string { return Prefix + r.Dir() }
+
+// Dir returns the directory beside this one, slash-separated, that holds the
+// newest version of the release's major version.
+func (r Release) Dir() string {
+	if major := semver.Major(r.Version); major != "v0" && major != "v1" {
+		return r.Name + "/" + major
+	}
+	return r.Name
+}
 
 // All returns every release, sorted by name and version.
 func All() ([]Release, error) {

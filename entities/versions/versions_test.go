@@ -1,6 +1,9 @@
 package versions_test
 
 import (
+	"flag"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,9 +11,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/mod/modfile"
+	"golang.org/x/tools/txtar"
 
 	"github.com/lockstepdb/lockstep/entities/versions"
 )
+
+var update = flag.Bool("update", false, "make the newest archives anew")
 
 func releases(t *testing.T) []versions.Release {
 	t.Helper()
@@ -21,26 +27,60 @@ func releases(t *testing.T) []versions.Release {
 }
 
 // TestNewestIsWorkingTree: what is released last is what the directory holds.
+// With -update the newest archive is made anew from the directory: for a release
+// that is not published yet.
 func TestNewestIsWorkingTree(t *testing.T) {
 	newest := map[string]versions.Release{}
 	for _, r := range releases(t) {
-		newest[r.Name] = r // sorted: the last one wins
+		newest[r.Dir()] = r // sorted: the last one wins
 	}
-	for name, r := range newest {
-		dir := filepath.Join("..", name)
-		seen := map[string]bool{"go.sum": true} // not needed to read a module, so not archived
-		for _, f := range r.Files {
-			seen[f.Name] = true
-			got, err := os.ReadFile(filepath.Join(dir, f.Name))
-			require.NoError(t, err)
-			require.Equal(t, string(f.Data), string(got), "%s differs from release %s", f.Name, r.Version)
+	for dir, r := range newest {
+		files := workingTree(t, filepath.Join("..", filepath.FromSlash(dir)))
+		released := byName(r.Files)
+		if *update && !maps.Equal(released, byName(files)) {
+			archive := txtar.Format(&txtar.Archive{Comment: []byte(r.Story + "\n"), Files: files})
+			require.NoError(t, os.WriteFile(filepath.Join(r.Name, r.Version+".txtar"), archive, 0o600))
+			continue
 		}
-		entries, err := os.ReadDir(dir)
-		require.NoError(t, err)
-		for _, e := range entries {
-			require.True(t, seen[e.Name()], "%s/%s is not in release %s", name, e.Name(), r.Version)
+		for _, f := range files {
+			require.Contains(t, released, f.Name, "%s/%s is not in release %s", dir, f.Name, r.Version)
+			require.Equal(t, released[f.Name], string(f.Data), "%s/%s differs from release %s", dir, f.Name, r.Version)
 		}
+		require.Len(t, files, len(released), "%s lacks a file of release %s", dir, r.Version)
 	}
+}
+
+func byName(files []txtar.File) map[string]string {
+	out := map[string]string{}
+	for _, f := range files {
+		out[f.Name] = string(f.Data)
+	}
+	return out
+}
+
+// workingTree lists the files of the module in dir, without its go.sum, which
+// nobody needs to read a module, and without modules further down.
+func workingTree(t *testing.T, dir string) (out []txtar.File) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil && path != dir {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil || name == "go.sum" {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		out = append(out, txtar.File{Name: filepath.ToSlash(name), Data: data})
+		return err
+	}))
+	return out
 }
 
 // TestReleasesCompile builds each release with real GORM, beside the release of
@@ -58,7 +98,7 @@ func TestReleasesCompile(t *testing.T) {
 			root := t.TempDir()
 			dir := filepath.Join(root, r.Name)
 			require.NoError(t, r.WriteTo(dir))
-			if sum, err := os.ReadFile(filepath.Join("..", r.Name, "go.sum")); err == nil {
+			if sum, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(r.Dir()), "go.sum")); err == nil {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, "go.sum"), sum, 0o600))
 			}
 			data, err := os.ReadFile(filepath.Join(dir, "go.mod"))
