@@ -213,3 +213,20 @@ func TestAuthenticate(t *testing.T) {
 		}
 	}
 }
+
+func TestTheFirstWhoKnowsATokenDecides(t *testing.T) {
+	token := access.NewToken()
+	list := func(name string, expires time.Time) access.Tokens {
+		return access.Tokens{Now: time.Now, List: []access.StoredToken{{Name: name, Hash: access.HashToken(token), Expires: expires}}}
+	}
+	later := time.Now().Add(time.Hour)
+	who, err := access.Verifiers{access.Tokens{}, list("a", later), list("b", later)}.VerifyToken(t.Context(), token)
+	require.NoError(t, err)
+	assert.Equal(t, "a", who.Name)
+	_, err = access.Verifiers{list("a", time.Unix(0, 0)), list("b", later)}.VerifyToken(t.Context(), token)
+	assert.Equal(t, "TOKEN_EXPIRED", fault.ReasonOf(err))
+	for _, v := range []access.Verifiers{nil, {access.Tokens{}}} {
+		_, err = v.VerifyToken(t.Context(), token)
+		assert.Equal(t, "TOKEN_UNKNOWN", fault.ReasonOf(err))
+	}
+}

@@ -50,7 +50,7 @@ func (a *Authenticator) bearer(ctx context.Context, header string) (Identity, er
 		verifier = a.Static
 	}
 	if verifier == nil {
-		return Identity{}, fault.New(fault.Unauthenticated, "TOKEN_UNKNOWN", "this server takes no tokens of this kind")
+		return Identity{}, fault.New(fault.Unauthenticated, ReasonTokenUnknown, "this server takes no tokens of this kind")
 	}
 	return verifier.VerifyToken(ctx, token)
 }

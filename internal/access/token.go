@@ -44,11 +44,14 @@ func HashToken(token string) string {
 	return hashPrefix + hex.EncodeToString(sum[:])
 }
 
+// ReasonTokenUnknown is the reason of a token that a verifier has never seen.
+const ReasonTokenUnknown = "TOKEN_UNKNOWN"
+
 // TokenVerifier tells who a bearer token speaks for.
 type TokenVerifier interface {
 	// VerifyToken returns the identity. Errors are Unauthenticated when the token
-	// is not valid (any more), and Unavailable when that cannot be found out; they
-	// never repeat the token.
+	// is not valid (any more), with ReasonTokenUnknown for one that was never seen,
+	// and Unavailable when that cannot be found out; they never repeat the token.
 	VerifyToken(ctx context.Context, token string) (Identity, error)
 }
 
@@ -76,12 +79,30 @@ func (t Tokens) VerifyToken(_ context.Context, token string) (Identity, error) {
 		}
 	}
 	if found == nil {
-		return Identity{}, fault.New(fault.Unauthenticated, "TOKEN_UNKNOWN", "the token is not one of this server").
-			Suggest("ask an admin of this server for a token")
+		return Identity{}, unknownToken()
 	}
 	if !t.Now().Before(found.Expires) {
 		return Identity{}, fault.New(fault.Unauthenticated, "TOKEN_EXPIRED", "the token %s expired on %s",
 			found.Name, found.Expires.UTC().Format(time.DateOnly)).Suggest("ask an admin of this server for a new one")
 	}
 	return Identity{Subject: "token:" + found.Name, Name: found.Name, Method: ByToken, Grants: found.Grants}, nil
+}
+
+// Verifiers asks several in turn: the first that knows a token decides.
+type Verifiers []TokenVerifier
+
+// VerifyToken implements TokenVerifier.
+func (v Verifiers) VerifyToken(ctx context.Context, token string) (Identity, error) {
+	for _, one := range v {
+		who, err := one.VerifyToken(ctx, token)
+		if fault.ReasonOf(err) != ReasonTokenUnknown {
+			return who, err
+		}
+	}
+	return Identity{}, unknownToken()
+}
+
+func unknownToken() error {
+	return fault.New(fault.Unauthenticated, ReasonTokenUnknown, "the token is not one of this server").
+		Suggest("ask an admin of this server for a token")
 }

@@ -13,7 +13,6 @@ import (
 
 	"google.golang.org/grpc"
 
-	"github.com/lockstepdb/lockstep/internal/access"
 	"github.com/lockstepdb/lockstep/internal/cli"
 	"github.com/lockstepdb/lockstep/internal/config"
 	"github.com/lockstepdb/lockstep/internal/migrate"
@@ -72,8 +71,9 @@ func currentUser(getenv func(string) string) string {
 	return getenv("USER")
 }
 
-// newServer builds the services over the core.
-func newServer(cfg config.Config, logger *slog.Logger) (*rpc.Server, error) {
+// newServer builds the services over the core. Without more they are for this
+// process alone, which may do everything.
+func newServer(cfg config.Config, logger *slog.Logger, more ...func(*rpc.Config)) (*rpc.Server, error) {
 	modules, err := module.NewClient(module.Config{
 		Sources:  cfg.Source,
 		Replace:  cfg.Replace,
@@ -101,7 +101,7 @@ func newServer(cfg config.Config, logger *slog.Logger) (*rpc.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rpc.NewServer(rpc.Config{
+	settings := rpc.Config{
 		Migrator:        migrator,
 		Modules:         modules,
 		Offered:         cfg.Modules,
@@ -112,10 +112,12 @@ func newServer(cfg config.Config, logger *slog.Logger) (*rpc.Server, error) {
 		ExecuteTimeout:  cfg.ExecuteTimeout,
 		ShutdownTimeout: cfg.ShutdownTimeout,
 		MaxMessageBytes: cfg.MaxMessageBytes,
-		Access: rpc.Access{
-			Authenticator: &access.Authenticator{Anonymous: access.Admin}, Targets: access.AllTargets(),
-		},
-	})
+		MaxRequestBytes: cfg.MaxRequestBytes,
+	}
+	for _, add := range more {
+		add(&settings)
+	}
+	return rpc.NewServer(settings)
 }
 
 // inProcess starts the services for one command.

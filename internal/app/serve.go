@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -17,9 +18,24 @@ import (
 	"github.com/lockstepdb/lockstep/internal/rpc"
 )
 
+// Bounds of connections of the HTTP API.
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+)
+
 // serve runs the gRPC API and the HTTP API until the context is over.
 func serve(ctx context.Context, cfg config.Config, logger *slog.Logger, ready func(cli.Listening)) error {
-	server, err := newServer(cfg, logger)
+	may, encryption, err := secure(cfg, logger)
+	if err != nil {
+		return err
+	}
+	told, err := newTelemetry(ctx, cfg, logger)
+	if err != nil {
+		return err
+	}
+	defer told.close(context.WithoutCancel(ctx))
+	server, err := newServer(cfg, logger, told.observe, func(c *rpc.Config) { c.Access, c.TLS = may, encryption })
 	if err != nil {
 		return err
 	}
@@ -27,44 +43,69 @@ func serve(ctx context.Context, cfg config.Config, logger *slog.Logger, ready fu
 	if err != nil {
 		return err
 	}
-	at := cli.Listening{GRPC: lis.Addr().String()}
-	group, ctx := errgroup.WithContext(ctx)
+	announce(ctx, cfg, logger)
+	at := cli.Listening{GRPC: lis.Addr().String(), TLS: encryption != nil}
+	alive, stop := outlive(ctx, cfg.ShutdownDelay, server.Drain)
+	defer stop()
+	group, alive := errgroup.WithContext(alive)
 	if cfg.HTTP() {
 		httpLis, err := listen(ctx, cfg.HTTPListen)
 		if err != nil {
 			return errors.Join(err, lis.Close())
 		}
 		at.HTTP = httpLis.Addr().String()
-		group.Go(func() error { return serveHTTP(ctx, httpLis, server, cfg) })
-	}
-	for _, address := range []string{cfg.Listen, at.HTTP} {
-		if address != "" && !config.Loopback(address) {
-			logger.WarnContext(ctx, "listening beyond loopback: the API has no authentication and no encryption of its own yet",
-				slog.String("address", address))
+		if encryption != nil {
+			httpLis = tls.NewListener(httpLis, encryption)
 		}
+		group.Go(func() error { return serveHTTP(alive, httpLis, server, cfg, told) })
 	}
-	group.Go(func() error { return server.Serve(ctx, lis) })
+	group.Go(func() error { return server.Serve(alive, lis) })
 	ready(at)
 	return group.Wait()
 }
 
+// outlive returns a context that ends some time after ctx does. At the end of
+// ctx drain is called: load balancers then have that time to look elsewhere.
+func outlive(ctx context.Context, delay time.Duration, drain func()) (context.Context, context.CancelFunc) {
+	alive, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		drain()
+		timer := time.NewTimer(delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-alive.Done():
+		}
+		end()
+	})
+	return alive, func() {
+		stop()
+		end()
+	}
+}
+
 // serveHTTP runs the gateway in front of the server.
-func serveHTTP(ctx context.Context, lis net.Listener, server *rpc.Server, cfg config.Config) error {
+func serveHTTP(ctx context.Context, lis net.Listener, server *rpc.Server, cfg config.Config, told *observability) error {
 	// The gateway's own connection lives until its last request is answered.
 	alive := context.WithoutCancel(ctx)
-	conn, err := server.ConnectGateway(alive)
+	conn, err := server.ConnectGateway(alive, told.dialOptions()...)
 	if err != nil {
 		return err
 	}
-	handler, err := gateway.New(alive, conn)
+	options := []gateway.Option{gateway.WithMaxBodyBytes(cfg.MaxRequestBytes), gateway.WithMetrics(told.handler(), server.Authenticate)}
+	if cfg.DeveloperMode() {
+		options = append(options, gateway.WithLocalHosts())
+	}
+	handler, err := gateway.New(alive, conn, options...)
 	if err != nil {
 		return err
 	}
 	web := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		Handler:           told.traceHTTP(handler),
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
 		BaseContext:       func(net.Listener) context.Context { return alive },
+		ErrorLog:          slog.NewLogLogger(told.logger.Handler(), slog.LevelDebug), // handshakes of passers-by
 	}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {

@@ -84,7 +84,8 @@ func TestServe(t *testing.T) {
 	assert.Equal(t, 65, client.run(t.Context(), "preview", "--address", grpcAt, "--module", "example.com/nobody"))
 
 	for path, words := range map[string]string{
-		"/healthz": "SERVING", "/openapi.json": "MigrationService", "/v1/modules/example.com/crm/versions": "v1.0.0",
+		"/healthz": "SERVING", "/readyz": "SERVING", "/metrics": `lockstep_executions_total{command="execute",engine="sqlite",kind="",outcome="applied"} 1`,
+		"/openapi.json": "MigrationService", "/v1/modules/example.com/crm/versions": "v1.0.0",
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, httpAt+path, nil)
 		require.NoError(t, err)
@@ -100,11 +101,13 @@ func TestServe(t *testing.T) {
 	stop()
 	assert.Equal(t, 0, <-ended, server.err.String())
 	assert.Contains(t, server.err.String(), "MigrationService/ExecuteMigration")
+	assert.Contains(t, server.err.String(), "everybody on this machine may do everything")
 }
 
 func TestServeSaysWhenItCannotListen(t *testing.T) {
 	w := &world{env: map[string]string{"LOCKSTEP_SOURCE": "off", "LOCKSTEP_CACHE_DIR": t.TempDir()}}
-	assert.Equal(t, 69, w.run(t.Context(), "serve", "--listen", "192.0.2.1:1", "--http-listen", "off"))
+	assert.Equal(t, 69, w.run(t.Context(), "serve", "--listen", "192.0.2.1:1", "--http-listen", "off",
+		"--insecure-plaintext", "true", "--anonymous-role", "viewer", "--target-hosts", "db.example.com"))
 	assert.Contains(t, w.err.String(), "LISTEN_FAILED")
 	assert.Equal(t, 65, w.run(t.Context(), "serve", "--listen", "nowhere"))
 	assert.Equal(t, 65, w.run(t.Context(), "serve", "--config", "missing.yaml"))

@@ -38,6 +38,7 @@ type Env struct {
 type Listening struct {
 	GRPC string // host:port
 	HTTP string // host:port; "" when switched off
+	TLS  bool   // whether it speaks TLS
 }
 
 // app is one run of the command line.

@@ -13,16 +13,16 @@ import (
 
 	"github.com/lockstepdb/lockstep/internal/config"
 	"github.com/lockstepdb/lockstep/internal/fault"
-	"github.com/lockstepdb/lockstep/internal/rpc"
 )
 
 // envAddress is the environment variable behind --address.
 const envAddress = "LOCKSTEP_ADDRESS"
 
-// connectFlags say where the API is, and, without an address, where modules
-// come from.
+// connectFlags say where the API is and who calls it, and, without an address,
+// where modules come from.
 type connectFlags struct {
 	address string
+	remote  *remoteFlags
 	local   optionFlags
 }
 
@@ -81,6 +81,7 @@ func addConnect(cmd *cobra.Command) *connectFlags {
 	f := &connectFlags{}
 	cmd.Flags().StringVar(&f.address, "address", "",
 		"host:port of a lockstep server; without it everything runs in this process (env "+envAddress+")")
+	f.remote = addRemote(cmd)
 	f.local = addOptions(cmd, slices.DeleteFunc(config.Options(), func(o config.Option) bool { return o.Server }))
 	return f
 }
@@ -106,13 +107,20 @@ func (a *app) connect(ctx context.Context, cmd *cobra.Command, f *connectFlags, 
 					o.Name, address)
 			}
 		}
-		conn, err := rpc.Dial(address, 0)
+		client, err := f.remote.client(a.env.Getenv, address)
+		if err != nil {
+			return nil, err
+		}
+		conn, err := client.Dial()
 		if err != nil {
 			return nil, err
 		}
 		return &connection{conn: conn, closing: func() {
 			_ = conn.Close() // the answers are in
 		}}, nil
+	}
+	if name := f.remote.given(); name != "" {
+		return nil, usagef(cmd, "--%s has no effect without --address: everything runs in this process", name)
 	}
 	cfg, err := a.loadConfig(given, "")
 	if err != nil {

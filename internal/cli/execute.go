@@ -46,6 +46,7 @@ type executeFlags struct {
 	plan     string
 	actor    string
 	progress string
+	drift    string
 
 	lockWait, lockTimeout, statementTimeout time.Duration
 }
@@ -67,6 +68,7 @@ func (a *app) executeCommand() *cobra.Command {
 	flags.DurationVar(&f.lockWait, "lock-wait", 10*time.Second, "how long to wait for another execution on the same tenant")
 	flags.DurationVar(&f.lockTimeout, "lock-timeout", 5*time.Second, "how long a statement may wait for a lock; 0: the engine's default")
 	flags.DurationVar(&f.statementTimeout, "statement-timeout", 0, "how long a statement may run; 0: without limit")
+	addDriftPolicy(cmd, &f.drift)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return a.execute(cmd, f) }
 	return cmd
 }
@@ -136,21 +138,20 @@ func (a *app) executeRequest(
 	req := &lockstepv1.ExecuteMigrationRequest{
 		Modules:          set,
 		PlanDigest:       f.plan,
-		Actor:            f.actor,
 		LockWait:         durationpb.New(f.lockWait),
 		LockTimeout:      durationpb.New(f.lockTimeout),
 		StatementTimeout: durationpb.New(f.statementTimeout),
 	}
-	if req.GetActor() == "" {
-		req.Actor = a.env.User
-	}
-	if req.GetActor() == "" {
-		return nil, nil, usagef(cmd, "say who asks: --actor NAME; the current user is not known")
+	if req.Actor, err = a.actor(cmd, f.connect, f.actor); err != nil {
+		return nil, nil, err
 	}
 	if req.Target, err = a.target(cmd, f.target); err != nil {
 		return nil, nil, err
 	}
 	if req.Strategy, err = readStrategy(cmd, *f.strategy); err != nil {
+		return nil, nil, err
+	}
+	if req.DriftPolicy, err = readDriftPolicy(cmd, f.drift); err != nil {
 		return nil, nil, err
 	}
 	return req, dirs, nil

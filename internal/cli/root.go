@@ -52,8 +52,8 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usagef(cmd, "%s", err.Error()) })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		a.previewCommand(), a.executeCommand(), a.historyCommand(),
-		a.moduleCommand(), a.serveCommand(), a.versionCommand(),
+		a.previewCommand(), a.executeCommand(), a.historyCommand(), a.driftCommand(),
+		a.moduleCommand(), a.serveCommand(), a.configCommand(), a.tokenCommand(), a.versionCommand(),
 	)
 	return root
 }

@@ -4,6 +4,7 @@
 package config
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"maps"
 	"net"
@@ -24,7 +25,9 @@ type Config struct {
 	RequestTimeout  time.Duration // for calls that bring no deadline
 	ExecuteTimeout  time.Duration // the same for executions
 	ShutdownTimeout time.Duration // how long running calls may take to end
-	MaxMessageBytes int           // of one message of the API
+	ShutdownDelay   time.Duration // how long to serve on while load balancers learn of the end
+	MaxMessageBytes int           // of one answer of the API
+	MaxRequestBytes int           // of one request
 
 	LogLevel  slog.Level
 	LogFormat string // text or json
@@ -36,6 +39,14 @@ type Config struct {
 	SumDB    string            // checksum database, as in GOSUMDB; "": none
 	NoSumDB  string            // patterns, as in GONOSUMDB
 	Limits   Limits
+
+	TLS     TLS
+	Auth    Auth
+	Targets Targets
+	Callers Callers
+	Traces  Traces
+
+	origins map[string]string // where settings came from, by name; those with their default are not in it
 }
 
 // Limits bound what is accepted of one module version; 0: the default.
@@ -54,9 +65,15 @@ func Default() Config {
 		ExecuteTimeout:  time.Hour,
 		ShutdownTimeout: 30 * time.Second,
 		MaxMessageBytes: 64 << 20,
+		MaxRequestBytes: 16 << 20,
 		LogLevel:        slog.LevelInfo,
 		LogFormat:       "text",
 		Replace:         map[string]string{},
+		TLS:             TLS{MinVersion: tls.VersionTLS13},
+		Auth:            Auth{OIDC: OIDC{RoleClaim: "roles", NameClaim: "preferred_username"}},
+		Callers:         Callers{Rate: 100, Burst: 200, Executions: 64, ExecutionsEach: 32},
+		Traces:          Traces{Sample: 1},
+		origins:         map[string]string{},
 	}
 }
 
@@ -92,12 +109,21 @@ func Load(s Sources) (Config, error) {
 			return cfg, fault.Wrap(err, fault.Invalid, reasonInvalid, "%s: %s", origin, err.Error()).
 				Suggest("%s: %s", o.Name, o.Usage)
 		}
+		cfg.origins[o.Name] = origin
 	}
 	if cfg.Source == "" {
-		cfg.Source = proxiesOf(s.Getenv("GOPROXY"))
+		if cfg.Source = proxiesOf(s.Getenv("GOPROXY")); cfg.Source != "" {
+			cfg.origins["source"] = "GOPROXY"
+		}
+	}
+	if v := s.Getenv(envCollector); cfg.Traces.Endpoint == "" && v != "" && setTraceEndpoint(&cfg, v) == nil {
+		cfg.origins["trace-endpoint"] = envCollector
 	}
 	return cfg, cfg.validate()
 }
+
+// envCollector is where OpenTelemetry's own tools send traces to.
+const envCollector = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 // proxiesOf takes the proxies out of a GOPROXY. Its usual end, "direct", means
 // version control systems, which lockstep does not run; there it would be an

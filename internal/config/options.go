@@ -3,7 +3,7 @@ package config
 import (
 	"errors"
 	"net"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +20,8 @@ type Option struct {
 	Server bool
 	List   bool // several values, separated by commas; its flag can be repeated
 	set    func(*Config, string) error
+	// get renders the value as set reads it, without what is secret in it.
+	get func(*Config) string
 }
 
 // Env returns the name of the environment variable: LOCKSTEP_HTTP_LISTEN.
@@ -30,7 +32,7 @@ func (o Option) Key() string { return strings.ReplaceAll(o.Name, "-", "_") }
 
 // Options lists all settings, in the order that help shows.
 func Options() []Option {
-	return append(moduleOptions(), serverOptions()...)
+	return slices.Concat(moduleOptions(), serverOptions(), accessOptions(), limitOptions())
 }
 
 func moduleOptions() []Option {
@@ -39,70 +41,67 @@ func moduleOptions() []Option {
 			Name: "source", List: true,
 			Usage: "module sources, as in GOPROXY: URLs (https://, file://), separated by commas; default GOPROXY",
 			set:   func(c *Config, v string) error { c.Source = v; return nil },
+			get:   func(c *Config) string { return redactURLs(c.Source) },
 		},
 		{
 			Name: "replace", List: true,
 			Usage: "working copies, PATH=DIR, separated by commas: the directory stands for every version of the path",
 			set:   setReplace,
+			get:   func(c *Config) string { return joinPairs(c.Replace) },
 		},
 		{
 			Name:  "cache-dir",
 			Usage: "where fetched modules are kept; default: lockstep/modules in the user's cache directory",
-			set:   func(c *Config, v string) error { c.CacheDir = v; return nil },
+			set:   text(func(c *Config) *string { return &c.CacheDir }),
+			get:   textOf(func(c *Config) *string { return &c.CacheDir }),
 		},
 		{
 			Name:  "sumdb",
 			Usage: "checksum database, as in GOSUMDB; default: none",
-			set:   func(c *Config, v string) error { c.SumDB = v; return nil },
+			set:   text(func(c *Config) *string { return &c.SumDB }),
+			get:   textOf(func(c *Config) *string { return &c.SumDB }),
 		},
 		{
 			Name:  "nosumdb",
 			Usage: "patterns of module paths that the checksum database does not know, as in GONOSUMDB",
-			set:   func(c *Config, v string) error { c.NoSumDB = v; return nil },
+			set:   text(func(c *Config) *string { return &c.NoSumDB }),
+			get:   textOf(func(c *Config) *string { return &c.NoSumDB }),
 		},
 	}
 }
 
 func serverOptions() []Option {
-	out := []Option{
-		{Name: "listen", Usage: "host:port of the gRPC API", set: address(func(c *Config) *string { return &c.Listen })},
-		{Name: "http-listen", Usage: "host:port of the HTTP API, or off", set: setHTTPListen},
-		{Name: "modules", List: true, Usage: "module paths that the API lists as offered, separated by commas", set: setModules},
+	return forServer([]Option{
 		{
-			Name: "request-timeout", Usage: "time for a call that brings no deadline, such as 2m",
-			set: duration(func(c *Config) *time.Duration { return &c.RequestTimeout }),
+			Name: "listen", Usage: "host:port of the gRPC API",
+			set: address(func(c *Config) *string { return &c.Listen }), get: textOf(func(c *Config) *string { return &c.Listen }),
 		},
 		{
-			Name: "execute-timeout", Usage: "time for an execution that brings no deadline, such as 1h",
-			set: duration(func(c *Config) *time.Duration { return &c.ExecuteTimeout }),
+			Name: "http-listen", Usage: "host:port of the HTTP API, or off",
+			set: setHTTPListen, get: textOf(func(c *Config) *string { return &c.HTTPListen }),
 		},
 		{
-			Name: "shutdown-timeout", Usage: "time for running calls to end at shutdown, such as 30s",
-			set: duration(func(c *Config) *time.Duration { return &c.ShutdownTimeout }),
+			Name: "modules", List: true, Usage: "module paths that the API lists as offered, separated by commas",
+			set: setModules, get: func(c *Config) string { return strings.Join(c.Modules, ",") },
 		},
-		{
-			Name: "max-message-bytes", Usage: "largest message of the API, in bytes",
-			set: number(func(c *Config, n int64) { c.MaxMessageBytes = int(n) }),
-		},
-		{
-			Name: "max-zip-bytes", Usage: "largest module zip that is accepted, in bytes",
-			set: number(func(c *Config, n int64) { c.Limits.ZipBytes = n }),
-		},
-		{
-			Name: "max-unpacked-bytes", Usage: "largest module that is accepted, unpacked, in bytes",
-			set: number(func(c *Config, n int64) { c.Limits.UnpackedBytes = n }),
-		},
-		{
-			Name: "max-files", Usage: "most files that a module may have",
-			set: number(func(c *Config, n int64) { c.Limits.Files = int(n) }),
-		},
-		{Name: "log-level", Usage: "debug, info, warn or error", set: setLogLevel},
-		{Name: "log-format", Usage: "text or json", set: setLogFormat},
+		durationOption("request-timeout", "time for a call that brings no deadline, such as 2m",
+			func(c *Config) *time.Duration { return &c.RequestTimeout }),
+		durationOption("execute-timeout", "time for an execution that brings no deadline, such as 1h",
+			func(c *Config) *time.Duration { return &c.ExecuteTimeout }),
+		durationOption("shutdown-timeout", "time for running calls to end at shutdown, such as 30s; then they are rolled back",
+			func(c *Config) *time.Duration { return &c.ShutdownTimeout }),
+		durationOption("shutdown-delay", "time to serve on after /readyz says that the end is near, such as 5s",
+			func(c *Config) *time.Duration { return &c.ShutdownDelay }),
+		{Name: "log-level", Usage: "debug, info, warn or error", set: setLogLevel, get: func(c *Config) string { return strings.ToLower(c.LogLevel.String()) }},
+		{Name: "log-format", Usage: "text or json", set: setLogFormat, get: textOf(func(c *Config) *string { return &c.LogFormat })},
+	})
+}
+
+func forServer(options []Option) []Option {
+	for i := range options {
+		options[i].Server = true
 	}
-	for i := range out {
-		out[i].Server = true
-	}
-	return out
+	return options
 }
 
 func address(field func(*Config) *string) func(*Config, string) error {
@@ -111,28 +110,6 @@ func address(field func(*Config) *string) func(*Config, string) error {
 			return errors.New("the address is not host:port")
 		}
 		*field(c) = v
-		return nil
-	}
-}
-
-func duration(field func(*Config) *time.Duration) func(*Config, string) error {
-	return func(c *Config, v string) error {
-		d, err := time.ParseDuration(v)
-		if err != nil || d < 0 {
-			return errors.New("it is not a duration such as 30s, 2m or 1h")
-		}
-		*field(c) = d
-		return nil
-	}
-}
-
-func number(assign func(*Config, int64)) func(*Config, string) error {
-	return func(c *Config, v string) error {
-		n, err := strconv.ParseInt(v, 10, 32)
-		if err != nil || n < 1 {
-			return errors.New("it is not a number from 1 to 2147483647")
-		}
-		assign(c, n)
 		return nil
 	}
 }

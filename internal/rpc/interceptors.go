@@ -12,6 +12,7 @@ import (
 	"buf.build/go/protovalidate"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/grpc"
+	grpcstatus "google.golang.org/grpc/status"
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
 	"github.com/lockstepdb/lockstep/internal/access"
@@ -145,10 +146,11 @@ func (c chain) recovered(ctx context.Context, p any) error {
 // never what was sent.
 func (c chain) log(ctx context.Context, method string, began time.Time, err error) {
 	level := slog.LevelInfo
-	attrs := []slog.Attr{
-		slog.String("method", strings.TrimPrefix(method, "/")),
-		slog.Duration("duration", c.cfg.Now().Sub(began)),
+	took := c.cfg.Now().Sub(began)
+	if c.cfg.Called != nil {
+		c.cfg.Called(method, grpcstatus.Code(wire(method, err)).String(), took)
 	}
+	attrs := []slog.Attr{slog.String("method", strings.TrimPrefix(method, "/")), slog.Duration("duration", took)}
 	about := callOf(ctx)
 	if about.peer != "" {
 		attrs = append(attrs, slog.String("peer", about.peer))

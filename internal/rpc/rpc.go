@@ -54,7 +54,10 @@ type Config struct {
 
 	Access Access        // who may do what
 	TLS    *tls.Config   // of listeners; nil: none
-	Stats  stats.Handler // is told of every call, for traces; may be nil
+	Stats  stats.Handler // makes traces of calls; may be nil
+	// Called is told how each call ended, by its full method and the name of its
+	// gRPC code; may be nil.
+	Called func(method, code string, took time.Duration)
 }
 
 // moduleService implements lockstep.v1.ModuleService.

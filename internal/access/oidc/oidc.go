@@ -55,7 +55,7 @@ func New(cfg Config) *Verifier {
 
 // VerifyToken implements access.TokenVerifier.
 func (v *Verifier) VerifyToken(ctx context.Context, token string) (access.Identity, error) {
-	verifier, err := v.provider()
+	verifier, err := v.provider(context.WithoutCancel(ctx))
 	if err != nil {
 		return access.Identity{}, v.unavailable(ctx, err)
 	}
@@ -77,15 +77,15 @@ func (v *Verifier) VerifyToken(ctx context.Context, token string) (access.Identi
 	return v.identity(verified)
 }
 
-// provider discovers the provider once. The keys it returns are fetched, and
-// fetched again when unknown ones turn up, beyond the life of any call.
-func (v *Verifier) provider() (*oidc.IDTokenVerifier, error) {
+// provider discovers the provider once. The keys are fetched, and fetched again
+// when unknown ones turn up, beyond the life of any call.
+func (v *Verifier) provider(lasting context.Context) (*oidc.IDTokenVerifier, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.verifier != nil {
 		return v.verifier, nil
 	}
-	provider, err := oidc.NewProvider(oidc.ClientContext(context.Background(), v.cfg.Client), v.cfg.Issuer)
+	provider, err := oidc.NewProvider(oidc.ClientContext(lasting, v.cfg.Client), v.cfg.Issuer)
 	if err != nil {
 		return nil, err
 	}
