@@ -228,3 +228,18 @@ type Versioned interface {
 	// version that behaves so.
 	Variant(v Version) string
 }
+
+// TableNamer is a Renderer in whose statements a table's name is more than its
+// quoted name: unqualified, it would not mean the tenant's schema (SQL Server).
+type TableNamer interface {
+	// TableName is the name to write, quoted.
+	TableName(name string) string
+}
+
+// TableName returns a table's name as statements for r must write it.
+func TableName(r Renderer, name string) string {
+	if n, ok := r.(TableNamer); ok {
+		return n.TableName(name)
+	}
+	return r.Quote(name)
+}

@@ -32,7 +32,7 @@ func TestSQLServerColumns(t *testing.T) {
 		}
 		t.Run(f.name, func(t *testing.T) {
 			model := f.neutral(t, finder)
-			lowered, err := sqlserver.Dialect{}.Lower(model)
+			lowered, err := sqlserver.New().Lower(model)
 			if err != nil {
 				// SQL Server cannot take it, and GORM finds out at the server.
 				require.Equal(t, "SCHEMA_NOT_LOWERABLE", fault.ReasonOf(err))

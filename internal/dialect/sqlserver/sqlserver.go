@@ -1,143 +1,139 @@
-// Package sqlserver is the beginning of lockstep's dialect of SQL Server: how
-// types, defaults and names come out there, held against GORM's own dialector.
-// It renders and runs nothing yet, and is not wired into the program.
+// Package sqlserver is lockstep's dialect of SQL Server 2017 and later and of
+// Azure SQL: every quirk of the engine lives here and in the planner below it,
+// and nowhere else.
+//
+// DDL is transactional, so an execution is one transaction that also holds the
+// tenant's application lock. A statement is a batch: what sqlcmd runs between
+// two GOs. Every session and every script runs with XACT_ABORT on, so that a
+// failure undoes the transaction by itself.
+//
+// A tenant is a schema of a database, dbo where the target names none; so a
+// database per tenant and a schema per tenant are both had. T-SQL has no search
+// path: an unqualified name means the user's default schema and then dbo, which
+// for a table that a tenant does not have yet would silently be another tenant's,
+// and procedures such as sp_rename take names in strings anyway. So every name in
+// a plan is qualified, by the variable that SchemaVariable writes, and one plan
+// serves every tenant. The session fills the variable in when it sends a batch;
+// a script declares it for sqlcmd, whose syntax it is, and keeps the batches byte
+// for byte. Nothing else in a batch can look like the variable: names that do are
+// refused, strings are taken apart. The name of a tenant's schema must be one
+// that means the same in brackets and in quotes; others are refused when a
+// session opens.
+//
+// What a server of another maker lacks of the catalogue is reported as
+// Unsupported.
 package sqlserver
 
 import (
-	"fmt"
-	"slices"
+	"database/sql/driver"
+	"strconv"
 	"strings"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
-	"github.com/lockstepdb/lockstep/internal/schema"
+	"github.com/lockstepdb/lockstep/internal/dialect/internal/atlas"
+	"github.com/lockstepdb/lockstep/internal/dialect/internal/atlas/mssql"
 )
 
-// MappingVersion is the version of the type mapping below. It is raised when a
-// neutral type gets another physical one.
-const MappingVersion = 1
+// SchemaVariable stands for the tenant's schema in every batch of a plan.
+const SchemaVariable = "$(schema)"
 
-// maxIdentifier: https://learn.microsoft.com/sql/relational-databases/databases/database-identifiers
-const maxIdentifier = 128
+// DefaultSchema is the tenant's schema when the target names none.
+const DefaultSchema = "dbo"
 
-// maxGenerated is where GORM cuts generated names on SQL Server:
-// gorm.io/driver/sqlserver v1.6.3, Initialize leaves NamingStrategy's default.
-const maxGenerated = 64
-
-// keyString is the size of a string without one that is a key or indexed, since
-// SQL Server takes no nvarchar(MAX) as a key: DataTypeOf of the same driver.
-const keyString = 256
-
-// longestString is the most that nvarchar(n) takes; beyond it is MAX:
-// https://learn.microsoft.com/sql/t-sql/data-types/nchar-and-nvarchar-transact-sql
-const longestString = 4000
-
-const unlimited = "nvarchar(MAX)"
-
-// Dialect lowers schemas for SQL Server. It has no state.
-type Dialect struct{}
-
-var _ dialect.Lowerer = Dialect{}
-
-// Lower implements dialect.Lowerer.
-func (Dialect) Lower(s *schema.Schema) (*schema.Schema, error) {
-	return dialect.Lowering{
-		Engine: dialect.SQLServer, Mapping: MappingVersion,
-		MaxIdentifier: maxIdentifier, MaxGenerated: maxGenerated, FoldCase: true,
-		Refuse: func(string) string { return "" }, // quoted, every name is one
-		Type:   lowerType, Table: lowerTable,
-	}.Lower(s)
+// Dialect implements dialect.Dialect. It has no state; make it with New.
+type Dialect struct {
+	planner *atlas.Planner
+	connect func(t dialect.Target) (driver.Connector, error)
+	wrap    func(driver.Connector) driver.Connector
 }
 
-// lowerType sets c.Physical as GORM's DataTypeOf does, without IDENTITY, which
-// is a property of the column and not of its type.
-func lowerType(c *schema.Column) string {
-	own := c.Type.Engine[string(dialect.SQLServer)]
-	if c.Physical = own; own == "" {
-		c.Physical = physical(c.Type)
-	}
-	if own != "" || c.Type.Kind == schema.Raw {
-		c.AutoIncrement = false // GORM numbers no column whose type is given verbatim
-	}
-	switch base := strings.ToLower(c.Physical); {
-	case c.Physical == "":
-		return fmt.Sprintf("column type %q is not known", c.Type.Kind)
-	case base == "rowversion" || base == "timestamp":
-		return fmt.Sprintf("the type %s is not supported: the server writes it, and no migration can", base)
-	}
-	return ""
+var (
+	_ dialect.Dialect    = (*Dialect)(nil)
+	_ dialect.TableNamer = (*Dialect)(nil)
+	_ dialect.Surveyor   = (*Dialect)(nil)
+	_ dialect.Tx         = (*tx)(nil)
+)
+
+// Option configures a Dialect.
+type Option func(*Dialect)
+
+// WithWrap puts a connector around the driver's, for tests that inject faults.
+func WithWrap(wrap func(driver.Connector) driver.Connector) Option {
+	return func(d *Dialect) { d.wrap = wrap }
 }
 
-func physical(t schema.Type) string {
-	switch t.Kind {
-	case schema.Bool:
-		return "bit"
-	case schema.Int, schema.Uint:
-		switch {
-		case t.Bits < 16:
-			return "smallint"
-		case t.Bits < 31:
-			return "int"
-		}
-		return "bigint"
-	case schema.Float, schema.Decimal:
-		switch {
-		case t.Precision > 0 && t.Scale > 0:
-			return fmt.Sprintf("decimal(%d, %d)", t.Precision, t.Scale)
-		case t.Precision > 0:
-			return fmt.Sprintf("decimal(%d)", t.Precision)
-		case t.Kind == schema.Decimal:
-			return "decimal"
-		}
-		return "float"
-	case schema.String:
-		if t.Size > 0 && t.Size <= longestString {
-			return fmt.Sprintf("nvarchar(%d)", t.Size)
-		}
-		return unlimited
-	case schema.Time:
-		if t.Precision > 0 {
-			return fmt.Sprintf("datetimeoffset(%d)", t.Precision)
-		}
-		return "datetimeoffset"
-	case schema.Bytes:
-		return "varbinary(MAX)"
-	case schema.Raw:
-		return t.Raw
-	}
-	return ""
+// withConnector replaces the driver, for tests without a server.
+func withConnector(connect func(dialect.Target) (driver.Connector, error)) Option {
+	return func(d *Dialect) { d.connect = connect }
 }
 
-// lowerTable makes strings without a size nvarchar(256) where GORM does: in the
-// primary key, indexed or unique. A unique index alone does not count, and
-// stays nvarchar(MAX), which SQL Server takes in no index: so it is refused.
-func lowerTable(t *schema.Table) string {
-	for _, c := range t.Columns {
-		if c.Type.Kind != schema.String || c.Type.Size != 0 || c.Physical != unlimited {
-			continue
-		}
-		if slices.Contains(t.PrimaryKey, c.Name) || indexed(t, c.Name, false) {
-			c.Physical = fmt.Sprintf("nvarchar(%d)", keyString)
-		}
-		if c.Physical == unlimited && indexed(t, c.Name, true) {
-			return fmt.Sprintf("SQL Server takes no %s in an index; give the column %s a size", unlimited, c.Name)
-		}
+// New returns the dialect.
+func New(opts ...Option) *Dialect {
+	d := &Dialect{
+		planner: atlas.SQLServer(atlas.Spelling{
+			Type: columnType, Default: defaultText, Generated: computed,
+			Comment: func(text string) string { return text },
+		}, SchemaVariable),
+		connect: connector,
+		wrap:    func(c driver.Connector) driver.Connector { return c },
 	}
-	return ""
+	for _, o := range opts {
+		o(d)
+	}
+	return d
 }
 
-// indexed tells whether a column is in an index: an ordinary one or a unique
-// constraint, or, when unique is set, in a unique index.
-func indexed(t *schema.Table, column string, unique bool) bool {
-	return slices.ContainsFunc(t.Indexes, func(x *schema.Index) bool {
-		return (x.Unique && !x.Constraint) == unique &&
-			slices.ContainsFunc(x.Parts, func(p schema.IndexPart) bool { return p.Column == column })
-	})
+// Engine implements dialect.Dialect.
+func (*Dialect) Engine() dialect.Engine { return dialect.SQLServer }
+
+// Capabilities implements dialect.Dialect.
+func (*Dialect) Capabilities() dialect.Capabilities {
+	return dialect.Capabilities{TransactionalDDL: true, Namespaces: true, MaxIdentifier: maxIdentifier}
 }
 
-// ColumnType is a column's type as GORM's dialector spells it in CREATE TABLE.
-func ColumnType(c *schema.Column) string {
-	if c.AutoIncrement {
-		return c.Physical + " IDENTITY(1,1)"
-	}
-	return c.Physical
+// Placeholder implements dialect.Renderer.
+func (*Dialect) Placeholder(n int) string { return "@p" + strconv.Itoa(n) }
+
+// Quote implements dialect.Renderer.
+func (*Dialect) Quote(name string) string { return mssql.Quote(name) }
+
+// TableName implements dialect.TableNamer: a table's name in the tenant's schema.
+func (*Dialect) TableName(name string) string {
+	return mssql.Quote(SchemaVariable) + "." + mssql.Quote(name)
 }
+
+// settings are those of every session and script. Filtered indexes and computed
+// columns want the first seven as they are:
+// https://learn.microsoft.com/sql/t-sql/statements/create-index-transact-sql#required-set-options-for-filtered-indexes
+const settings = "SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER, XACT_ABORT ON;\n" +
+	"SET NUMERIC_ROUNDABORT, IMPLICIT_TRANSACTIONS OFF"
+
+// Script implements dialect.Renderer: a script for sqlcmd, which stops at the
+// first error; the transaction is undone then. Other shells do not fill in its
+// variable, which the script notices before it does anything.
+// https://learn.microsoft.com/sql/tools/sqlcmd/sqlcmd-use-scripting-variables
+func (*Dialect) Script(target dialect.Target, statements []string) string {
+	var b strings.Builder
+	batch := func(sql string) { b.WriteString(sql + ";\nGO\n") }
+	tenant := target.Schema
+	if tenant == "" {
+		tenant = DefaultSchema
+	}
+	b.WriteString(":on error exit\n:setvar schema \"" + strings.ReplaceAll(tenant, `"`, `""`) + "\"\n")
+	batch("IF N'" + SchemaVariable + "' = N'$' + N'(schema)'\nBEGIN\n  RAISERROR(N'run this script with sqlcmd', 16, 1);\n  SET NOEXEC ON;\nEND")
+	if target.Database != "" {
+		batch("USE " + mssql.Quote(target.Database))
+	}
+	batch(settings)
+	batch("BEGIN TRANSACTION")
+	batch(createSchema)
+	for _, s := range statements {
+		batch(s)
+	}
+	batch("COMMIT TRANSACTION")
+	return b.String()
+}
+
+// createSchema makes the tenant's schema unless it is there. CREATE SCHEMA wants
+// a batch of its own.
+const createSchema = "IF SCHEMA_ID(N'" + SchemaVariable + "') IS NULL EXEC(N'CREATE SCHEMA [" + SchemaVariable + "]')"

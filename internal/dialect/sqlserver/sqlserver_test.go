@@ -13,7 +13,7 @@ import (
 func TestTypes(t *testing.T) {
 	lower := func(c schema.Column, indexes ...*schema.Index) (string, error) {
 		c.Name = "c"
-		s, err := sqlserver.Dialect{}.Lower(&schema.Schema{Tables: []*schema.Table{{Name: "t", Columns: []*schema.Column{&c}, Indexes: indexes}}})
+		s, err := sqlserver.New().Lower(&schema.Schema{Tables: []*schema.Table{{Name: "t", Columns: []*schema.Column{&c}, Indexes: indexes}}})
 		if err != nil {
 			return "", err
 		}

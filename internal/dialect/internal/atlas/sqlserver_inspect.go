@@ -110,3 +110,28 @@ func commentOf(attrs []as.Attr) string {
 	}
 	return ""
 }
+
+// SurveySQLServer lists the tables of a schema.
+func SurveySQLServer(ctx context.Context, q dialect.Querier, in string) ([]string, error) {
+	return mssql.New(q).TableNames(ctx, in)
+}
+
+// ReferrersSQLServer lists the foreign keys that lead into the named tables from
+// others.
+func ReferrersSQLServer(ctx context.Context, q dialect.Querier, in string, tables []string) ([]dialect.Referrer, error) {
+	if len(tables) == 0 {
+		return nil, nil
+	}
+	found, err := mssql.New(q).Referring(ctx, in, tables)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]dialect.Referrer, len(found))
+	for i, f := range found {
+		out[i] = dialect.Referrer{Table: f.Table.Name, ForeignKey: sqlserverForeignKey(f)}
+		if f.Table.Schema != nil {
+			out[i].Table = f.Table.Schema.Name + "." + f.Table.Name
+		}
+	}
+	return out, nil
+}
