@@ -70,6 +70,7 @@ func Run(t *testing.T, h Harness) {
 		"Lowering":       lowering,
 		"Adoption":       adoption,
 		"RandomWalks":    randomWalks,
+		"Undo":           undo,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -153,6 +153,12 @@ func classifyNumber(n uint16) verdict {
 		return verdict{fault.Unavailable, "CONNECTION_LOST", "try again once the server answers"}
 	case 1030, 1034, 1105, 1194, 1815:
 		return verdict{fault.Unavailable, "SERVER_FAILURE", readLog}
+	}
+	return classifyUnsupported(n)
+}
+
+func classifyUnsupported(n uint16) verdict {
+	switch n {
 	case 1845, 1846, 4092: // ALGORITHM or LOCK; too many row versions
 		return verdict{fault.Unsupported, dialect.ReasonAlgorithmUnsupported, "run the statement without ALGORITHM and LOCK, when the table is quiet"}
 	case 1101, 1170, 1178, 1235, 3152, 3754:

@@ -4,16 +4,10 @@ import (
 	"strings"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
-// The hazards say what the server's best algorithm for a change means:
-//
-//	INSTANT, or INPLACE in the dictionary only   momentary
-//	INPLACE with a rebuild                       rebuilt: work, but writers go on
-//	COPY                                         copied: writers wait
-//
-// https://dev.mysql.com/doc/refman/8.4/en/innodb-online-ddl-operations.html
-// https://mariadb.com/kb/en/innodb-online-ddl-overview/
+// The hazards say what the method of a statement means; see online.go.
 
 func momentary(table string) dialect.Hazard {
 	return dialect.Hazard{Kind: dialect.HazardLock, Detail: "readers and writers of " + table + " wait for a moment, after transactions that use it have ended"}
@@ -30,36 +24,17 @@ func copied(table string) []dialect.Hazard {
 	}
 }
 
-// dropColumnHazards: INSTANT from MySQL 8.0.29 and MariaDB 10.4.
-func (d *Dialect) dropColumnHazards(table string) []dialect.Hazard {
-	if d.server.since(version(8, 0, 29), version(10, 4, 0)) {
-		return []dialect.Hazard{momentary(table)}
-	}
-	return []dialect.Hazard{momentary(table), rebuilt(table)}
-}
-
-// nullableHazards: MariaDB lifts NOT NULL at once, MySQL by a rebuild.
-func (d *Dialect) nullableHazards(table string) []dialect.Hazard {
-	if d.server.maria() {
-		return nil
-	}
-	return []dialect.Hazard{rebuilt(table)}
-}
-
-// retypeHazards says what a change of type can do to present values, and how the
-// table is altered. The session's strict mode makes most losses fail; digits
-// behind the point are rounded all the same.
-func (d *Dialect) retypeHazards(table, column, from, to string) []dialect.Hazard {
-	f, t := parseType(from), parseType(to)
+// retypeHazards says what a change of type can do to present values. The
+// session's strict mode makes most losses fail; where values lose something in
+// silence they are kept, if they can be.
+func (r *render) retypeHazards(from, to *schema.Column) []dialect.Hazard {
+	f, t := parseType(from.Physical), parseType(to.Physical)
 	var out []dialect.Hazard
-	if !d.inPlace(f, t) {
-		out = append(out, copied(table)...)
-	}
-	if rounds(f, t) {
-		out = append(out, dialect.Hazard{Kind: dialect.HazardDataLoss, Detail: "values of " + column + " are rounded to " + to})
+	if rounds(f, t) && !r.keeps(from, to) {
+		out = append(out, dialect.Hazard{Kind: dialect.HazardDataLoss, Detail: "values of " + to.Name + " are rounded to " + to.Physical})
 	}
 	if !holds(f, t) {
-		out = append(out, dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when a value of " + column + " does not fit " + to})
+		out = append(out, dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when a value of " + to.Name + " does not fit " + to.Physical})
 	}
 	return out
 }

@@ -107,6 +107,9 @@ func (i *inspection) columns(ctx context.Context) error {
 		if own != "" && own != collation {
 			c.Physical += " collate " + own
 		}
+		if movedAside(c.Name) {
+			return nil
+		}
 		extra = strings.ToLower(extra)
 		c.AutoIncrement = strings.Contains(extra, "auto_increment")
 		if expr != "" {
@@ -254,6 +257,9 @@ func (i *inspection) checks(ctx context.Context) error {
 			return err
 		}
 		k.Expr = settled(k.Expr)
+		if level == "Column" && movedAside(k.Name) {
+			return nil
+		}
 		if c := t.Column(k.Name); c != nil && level == "Column" && strings.EqualFold(k.Expr, "json_valid("+quote(c.Name)+")") {
 			c.Physical = "json" // what JSON is in MariaDB: https://mariadb.com/kb/en/json-data-type/
 			return nil

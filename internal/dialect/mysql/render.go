@@ -43,9 +43,7 @@ func (d *Dialect) Render(ctx context.Context, step dialect.Step) ([]dialect.Stat
 			return r.dropTable(c.Table)
 		}
 	}
-	if err := r.renameTable(); err != nil {
-		return nil, err
-	}
+	r.renameTable()
 	if err := r.alterations(); err != nil {
 		return nil, err
 	}
@@ -61,34 +59,24 @@ type render struct {
 	name          string        // the table's name once it has been renamed
 	renamed       []diff.Change // columns renamed in this step
 
-	out    []dialect.Statement
-	guards []guard
-	group  group // what becomes the one ALTER TABLE
-	late   group // what has to wait until it is done
-	added  map[string]bool
-	done   map[string]bool // columns whose definition is written already
+	out     []dialect.Statement
+	guards  []guard
+	prepare group             // what has to be done before
+	group   group             // what becomes the one ALTER TABLE
+	late    group             // what has to wait until it is done
+	aside   []string          // columns that the last statement removes for good
+	lost    []string          // what of theirs is lost then
+	added   map[string]*group // foreign keys that the step adds, and where
+	done    map[string]bool   // columns whose definition is written already
 	// Columns that are NOT NULL from here on.
 	forbidden []string
-}
-
-// group collects actions for one statement.
-type group struct {
-	actions   []atlas.Action
-	summaries []string
-	hazards   []dialect.Hazard
-}
-
-func (g *group) add(summary string, hazards []dialect.Hazard, actions ...atlas.Action) {
-	g.actions = append(g.actions, actions...)
-	if summary != "" {
-		g.summaries = append(g.summaries, summary)
-	}
-	g.hazards = append(g.hazards, hazards...)
+	newKey    int   // the part that makes the primary key
+	failed    error // the first thing that could not be rendered
 }
 
 // alterations collects the step's changes and renders them.
 func (r *render) alterations() error {
-	r.added, r.done = map[string]bool{}, map[string]bool{}
+	r.added, r.done = map[string]*group{}, map[string]bool{}
 	for _, phase := range []func(diff.Change) error{
 		r.dropConstraint, r.dropIndex, r.key, r.column, r.renameIndex, r.addIndex, r.addConstraint, r.comment,
 	} {
@@ -101,31 +89,21 @@ func (r *render) alterations() error {
 	if r.before != nil {
 		r.numbering()
 		r.release()
-		r.group.actions = append(r.group.actions, r.d.supportActions(r.renamedBefore(), r.after, r.added)...)
+		r.support()
 	}
 	for _, g := range r.guards {
-		r.emit(g.sql(r.name), g.summary(r.name), dialect.Hazard{Kind: dialect.HazardMayFail, Detail: g.hazard(r.name)})
+		r.emit(dialect.Statement{
+			SQL: g.sql(r.name), Summary: g.summary(r.name),
+			Hazards: []dialect.Hazard{{Kind: dialect.HazardMayFail, Detail: g.hazard(r.name)}},
+		})
 	}
-	for _, g := range []group{r.group, r.late} {
+	for _, g := range []group{r.prepare, r.group, r.late} {
 		if err := r.flush(g); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func (r *render) flush(g group) error {
-	if len(g.actions) == 0 {
-		return nil
-	}
-	stmts, err := r.d.planner.Alter(r.ctx, r.after, g.actions...)
-	if err != nil {
-		return err
-	}
-	for _, s := range stmts {
-		r.emit(s, strings.Join(g.summaries, "; "), dedupe(g.hazards)...)
-	}
-	return nil
+	r.finish()
+	return r.failed
 }
 
 // renamedBefore is the table before the step under the new names of its columns,
@@ -145,21 +123,7 @@ func (r *render) renamedBefore() *schema.Table {
 }
 
 // emit appends one finished statement.
-func (r *render) emit(sql, summary string, hazards ...dialect.Hazard) {
-	r.out = append(r.out, dialect.Statement{SQL: sql, Summary: summary, Hazards: hazards})
-}
-
-func dedupe(in []dialect.Hazard) []dialect.Hazard {
-	seen := map[dialect.Hazard]bool{}
-	var out []dialect.Hazard
-	for _, h := range in {
-		if !seen[h] {
-			seen[h] = true
-			out = append(out, h)
-		}
-	}
-	return out
-}
+func (r *render) emit(st dialect.Statement) { r.out = append(r.out, st) }
 
 // createTable renders the whole table at once: keys, indexes, constraints and
 // comments are part of its definition.
@@ -169,51 +133,57 @@ func (r *render) createTable() ([]dialect.Statement, error) {
 		return nil, err
 	}
 	for _, s := range stmts {
-		r.emit(s, "create table "+r.name)
+		r.emit(dialect.Statement{SQL: s, Summary: "create table " + r.name, On: r.name, Reverse: []string{"DROP TABLE " + quote(r.name)}})
 	}
 	return r.out, nil
 }
 
+// dropTable moves the table aside, which can be undone, and removes it when all
+// else is done.
 func (r *render) dropTable(name string) ([]dialect.Statement, error) {
-	stmts, err := r.d.planner.DropTable(r.ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range stmts {
-		r.emit(s, "drop table "+name,
-			dialect.Hazard{Kind: dialect.HazardDataLoss, Detail: "all rows of " + name + " are removed"}, momentary(name))
-	}
+	away := asideName(name)
+	r.emit(dialect.Statement{
+		SQL: renamed(name, away), Summary: "move table " + name + " aside", On: name,
+		Reverse: []string{renamed(away, name)}, Hazards: []dialect.Hazard{momentary(name)},
+	})
+	r.emit(dialect.Statement{
+		SQL: "DROP TABLE IF EXISTS " + quote(away), Summary: "drop table " + name, On: away, Final: true,
+		Hazards: []dialect.Hazard{{Kind: dialect.HazardDataLoss, Detail: "all rows of " + name + " are removed"}},
+	})
 	return r.out, nil
 }
+
+func renamed(from, to string) string { return "RENAME TABLE " + quote(from) + " TO " + quote(to) }
+
+// asideName is the name of a table or column that is moved aside.
+func asideName(name string) string { return dialect.CutName(dialect.AsidePrefix+name, maxIdentifier) }
 
 // renameTable keeps foreign keys and indexes as they are; MySQL and MariaDB
 // change the foreign keys of other tables along with it.
-func (r *render) renameTable() error {
+func (r *render) renameTable() {
 	for _, c := range r.changes {
 		if c.Kind != diff.Table || c.Verb != diff.Rename {
 			continue
 		}
-		stmts, err := r.d.planner.RenameTable(r.ctx, c.OldName, c.Table)
-		if err != nil {
-			return err
-		}
+		sql, back := renamed(c.OldName, c.Table), renamed(c.Table, c.OldName)
 		if strings.EqualFold(c.OldName, c.Table) {
 			// By way of a name that is free, since with lower_case_table_names the
 			// new one is not: https://dev.mysql.com/doc/refman/8.4/en/rename-table.html
 			free := dialect.CutName(dialect.CopyPrefix+c.Table, maxIdentifier)
-			stmts = []string{fmt.Sprintf("RENAME TABLE %s TO %s, %s TO %s", quote(c.OldName), quote(free), quote(free), quote(c.Table))}
+			sql, back = renamed(c.OldName, free)+", "+quote(free)+" TO "+quote(c.Table), renamed(c.Table, free)+", "+quote(free)+" TO "+quote(c.OldName)
 		}
-		for _, s := range stmts {
-			r.emit(s, fmt.Sprintf("rename table %s to %s", c.OldName, c.Table), momentary(c.OldName))
-		}
+		r.emit(dialect.Statement{
+			SQL: sql, Summary: fmt.Sprintf("rename table %s to %s", c.OldName, c.Table), On: c.OldName,
+			Reverse: []string{back}, Hazards: []dialect.Hazard{momentary(c.OldName)},
+		})
 	}
-	return nil
 }
 
 // comment renders a changed comment of the table.
 func (r *render) comment(c diff.Change) error {
 	if c.Kind == diff.Table && c.Verb == diff.Alter && c.Aspect == diff.AspectComment {
-		r.group.add("comment on table "+r.name, []dialect.Hazard{momentary(r.name)}, atlas.TableComment(r.after.Comment))
+		r.group.add("comment on table "+r.name, r.d.dictionaryMethod(),
+			acts(atlas.TableComment(r.after.Comment)), acts(atlas.TableComment(c.From.Table.Comment)))
 	}
 	return nil
 }

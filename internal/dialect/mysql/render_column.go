@@ -8,6 +8,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/dialect/internal/atlas"
 	"github.com/lockstepdb/lockstep/internal/diff"
+	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
@@ -22,61 +23,79 @@ func (r *render) column(c diff.Change) error {
 	case diff.Rename:
 		r.renameColumn(c)
 	case diff.Alter:
-		r.modifyColumn(c)
+		return r.modifyColumn(c)
 	case diff.Drop:
-		r.group.add(fmt.Sprintf("drop column %s from %s", c.Name, r.name),
-			append([]dialect.Hazard{{Kind: dialect.HazardDataLoss, Detail: "all values of " + c.Name + " in " + r.name + " are removed"}},
-				r.d.dropColumnHazards(r.name)...),
-			atlas.DropColumn(c.Name))
+		r.dropColumn(c.From.Column)
 	}
 	return nil
 }
 
-// current is a column as it is after the step.
+// current is a column as it is after the step, and standing as it was before.
 func (r *render) current(name string, part *diff.Part) *schema.Column {
 	if c := r.after.Column(name); c != nil {
-		return c
+		return plainly(r.after, c)
 	}
 	return part.Column
 }
 
+func (r *render) standing(c *schema.Column) *schema.Column {
+	if r.before == nil {
+		return c
+	}
+	return plainly(r.before, c)
+}
+
+// plainly is a column as it can be in a table: without numbering where its key
+// has gone, since the engine wants every such column in a key.
+func plainly(t *schema.Table, c *schema.Column) *schema.Column {
+	if !c.AutoIncrement || leads(t, c.Name) {
+		return c
+	}
+	plain := *c
+	plain.AutoIncrement = false
+	return &plain
+}
+
 func (r *render) addColumn(c *schema.Column) {
 	r.done[c.Name] = true
+	var hazards []dialect.Hazard
 	t := parseType(c.Physical)
-	hazards := []dialect.Hazard{momentary(r.name)}
 	switch {
-	case t.expr != "" && t.kept == "STORED":
-		hazards = copied(r.name)
 	case t.expr != "":
 	case c.AutoIncrement:
-		hazards = append(copied(r.name), dialect.Hazard{Kind: dialect.HazardRewrite, Detail: "every row of " + r.name + " gets a number"})
+		hazards = []dialect.Hazard{{Kind: dialect.HazardRewrite, Detail: "every row of " + r.name + " gets a number"}}
 	case c.Default == nil && !c.Nullable:
 		r.guards = append(r.guards, guard{adds: c.Name})
 	case c.Default != nil && c.Default.Expr && strings.HasPrefix(r.d.defaultText(c), "("):
-		hazards = append(copied(r.name), dialect.Hazard{Kind: dialect.HazardRewrite, Detail: "the default is computed for every row of " + r.name})
+		hazards = []dialect.Hazard{{Kind: dialect.HazardRewrite, Detail: "the default is computed for every row of " + r.name}}
 	}
-	r.group.add(fmt.Sprintf("add column %s to %s", c.Name, r.name), hazards, atlas.AddColumn(c))
+	r.group.add(fmt.Sprintf("add column %s to %s", c.Name, r.name), r.addColumnMethod(c),
+		acts(atlas.AddColumn(c)), acts(atlas.DropColumn(c.Name)), hazards...)
+	r.group.last().reshapes = true
+	if t.expr != "" {
+		r.group.last().place = comesLast
+	}
 }
 
 // renameColumn also replaces the checks and expressions that name the column:
 // MySQL refuses to rename it under them, with errors 3959 and 3837.
 func (r *render) renameColumn(c diff.Change) {
-	r.group.add(fmt.Sprintf("rename column %s of %s to %s", c.OldName, r.name, c.Name), []dialect.Hazard{momentary(r.name)},
-		atlas.RenameColumn(c.OldName, c.Name))
+	r.group.add(fmt.Sprintf("rename column %s of %s to %s", c.OldName, r.name, c.Name), r.d.renameColumnMethod(),
+		acts(atlas.RenameColumn(c.OldName, c.Name)), acts(atlas.RenameColumn(c.Name, c.OldName)))
 	if r.before == nil || r.d.server.maria() {
 		return
 	}
 	for _, k := range r.before.Checks {
 		if now := r.after.Check(k.Name); schema.MentionsIdentifier(k.Expr, c.OldName) && now != nil && !r.done["check "+k.Name] {
 			r.done["check "+k.Name] = true
-			r.group.add("", copied(r.name), atlas.DropCheck(k.Name), atlas.AddCheck(now))
+			r.group.add("", copying, acts(atlas.DropCheck(k.Name), atlas.AddCheck(now)), acts(atlas.DropCheck(k.Name), atlas.AddCheck(k)))
 		}
 	}
 	for _, x := range r.before.Indexes {
 		mentions := slices.ContainsFunc(x.Parts, func(p schema.IndexPart) bool { return p.Column == "" && schema.MentionsIdentifier(p.Expr, c.OldName) })
 		if now := r.after.Index(x.Name); mentions && now != nil && !r.done["index "+x.Name] {
 			r.done["index "+x.Name] = true
-			r.group.add("", nil, atlas.DropIndex(x), atlas.AddIndex(now))
+			r.group.add("", r.addIndexMethod(x), acts(atlas.DropIndex(x), atlas.AddIndex(now)), acts(atlas.DropIndex(now), atlas.AddIndex(x)))
 		}
 	}
 }
@@ -84,17 +103,49 @@ func (r *render) renameColumn(c diff.Change) {
 // modifyColumn writes a column's whole definition anew, once for all its
 // aspects: what MODIFY COLUMN does not repeat is lost, comment and all.
 // https://dev.mysql.com/doc/refman/8.4/en/alter-table.html#alter-table-redefine-column
-func (r *render) modifyColumn(c diff.Change) {
-	to, from := r.current(c.Name, c.To), c.From.Column
+func (r *render) modifyColumn(c diff.Change) error {
+	to, from := r.current(c.Name, c.To), r.standing(c.From.Column)
 	if c.Aspect == diff.AspectType && canonicalType(from.Physical) == canonicalType(to.Physical) && sameText(from.Physical, to.Physical) {
-		return // only the neutral type changes
+		return nil // only the neutral type changes
+	}
+	if err := r.convertible(from, to); err != nil {
+		return err
 	}
 	r.describe(c, from, to)
+	m := r.modifyMethod(c.Aspect, from, to)
 	if r.done[c.Name] {
-		return
+		r.group.parts = append(r.group.parts, part{method: m}) // written already
+		return nil
 	}
 	r.done[c.Name] = true
-	r.group.add("", []dialect.Hazard{momentary(r.name)}, atlas.ModifyColumn(to, atlas.Aspects{Type: true}))
+	undo := from
+	if old := r.before.Column(c.Name); old != nil {
+		undo = r.standing(old)
+	}
+	if r.keeps(undo, to) {
+		r.keep(undo, to)
+		return nil
+	}
+	r.group.add("", m, acts(atlas.ModifyColumn(to, atlas.Aspects{Type: true})), acts(atlas.ModifyColumn(undo, atlas.Aspects{Type: true})))
+	return nil
+}
+
+// convertible refuses what ALTER TABLE cannot do to generated columns, with error
+// 3106 or 1901: https://dev.mysql.com/doc/refman/8.4/en/alter-table-generated-columns.html
+func (r *render) convertible(from, to *schema.Column) error {
+	f, t := parseType(from.Physical).kept, parseType(to.Physical).kept
+	if f == t || f != "VIRTUAL" && t != "VIRTUAL" {
+		return nil
+	}
+	kind := func(kept string) string {
+		if kept == "" {
+			return "stored by applications"
+		}
+		return "generated and " + strings.ToLower(kept)
+	}
+	return fault.New(fault.Unsupported, "GENERATED_COLUMN", "column %s of %s is %s and cannot become %s: the engine does not do that",
+		to.Name, r.name, kind(f), kind(t)).
+		Suggest("drop the column in one release and add it in the next, or give the new one another name")
 }
 
 // sameText compares the expressions of generated columns, which canonical types
@@ -109,17 +160,16 @@ func (r *render) describe(c diff.Change, from, to *schema.Column) {
 	switch c.Aspect {
 	case diff.AspectType:
 		say("change %s of %s from %s to %s", c.Name, r.name, from.Physical, to.Physical)
-		r.group.hazards = append(r.group.hazards, r.d.retypeHazards(r.name, c.Name, from.Physical, to.Physical)...)
+		r.group.hazards = append(r.group.hazards, r.retypeHazards(from, to)...)
 	case diff.AspectNull:
 		if to.Nullable {
 			say("allow NULL in %s of %s", c.Name, r.name)
-			r.group.hazards = append(r.group.hazards, r.d.nullableHazards(r.name)...)
+			r.group.hazards = append(r.group.hazards, undoHazard("NULL"))
 			return
 		}
 		say("forbid NULL in %s of %s", c.Name, r.name)
 		r.forbidden = append(r.forbidden, c.Name)
 		r.guards = append(r.guards, guard{column: c.Name})
-		r.group.hazards = append(r.group.hazards, rebuilt(r.name))
 	case diff.AspectDefault:
 		if to.Default == nil {
 			say("drop the default of %s of %s", c.Name, r.name)
@@ -132,7 +182,6 @@ func (r *render) describe(c diff.Change, from, to *schema.Column) {
 		} else {
 			say("stop numbering %s of %s", c.Name, r.name)
 		}
-		r.group.hazards = append(r.group.hazards, copied(r.name)...)
 	case diff.AspectComment:
 		say("comment on column %s of %s", c.Name, r.name)
 	case diff.AspectNone, diff.AspectDefinition:
@@ -143,18 +192,16 @@ func (r *render) describe(c diff.Change, from, to *schema.Column) {
 // them back where the table has to be copied: then the server refuses the change
 // under them, with error 1832, and otherwise not.
 func (r *render) release() {
-	copies := slices.ContainsFunc(r.after.Indexes, func(x *schema.Index) bool { return x.Method != "" }) ||
-		slices.ContainsFunc(r.group.hazards, func(h dialect.Hazard) bool { return h == copied(r.name)[0] })
-	if !copies {
+	if weakest(r.group.parts) < waiting && !slices.ContainsFunc(r.after.Indexes, func(x *schema.Index) bool { return x.Method != "" }) {
 		return
 	}
 	for _, f := range r.after.ForeignKeys {
 		held := slices.ContainsFunc(f.Columns, func(c string) bool { return slices.Contains(r.forbidden, c) })
-		if !held || r.added[f.Name] || r.before.ForeignKey(f.Name) == nil {
+		if !held || r.added[f.Name] != nil || r.before.ForeignKey(f.Name) == nil {
 			continue
 		}
-		r.group.add("release foreign key "+f.Name, copied(r.name), atlas.DropForeignKey(f.Name))
-		r.late.add("bring foreign key "+f.Name+" back", copied(r.name), atlas.AddForeignKey(f))
+		r.group.add("release foreign key "+f.Name, r.d.dictionaryMethod(), acts(atlas.DropForeignKey(f.Name)), acts(atlas.AddForeignKey(f)))
+		r.late.add("bring foreign key "+f.Name+" back", copying, acts(atlas.AddForeignKey(f)), acts(atlas.DropForeignKey(f.Name)))
 	}
 }
 
@@ -163,11 +210,14 @@ func (r *render) release() {
 func (r *render) numbering() {
 	for _, c := range r.after.Columns {
 		was := r.before.Column(c.Name)
-		if !c.AutoIncrement || was == nil || leads(r.after, c.Name) || !leads(r.before, c.Name) {
+		if r.done[c.Name] || !c.AutoIncrement || was == nil || leads(r.after, c.Name) || !leads(r.before, c.Name) {
 			continue
 		}
-		plain := *c
-		plain.AutoIncrement = false
-		r.group.add(fmt.Sprintf("stop numbering %s of %s", c.Name, r.name), copied(r.name), atlas.ModifyColumn(&plain, atlas.Aspects{Type: true}))
+		m := copying
+		if r.d.server.maria() {
+			m = instant
+		}
+		r.group.add(fmt.Sprintf("stop numbering %s of %s", c.Name, r.name), m,
+			acts(atlas.ModifyColumn(plainly(r.after, c), atlas.Aspects{Type: true})), acts(atlas.ModifyColumn(was, atlas.Aspects{Type: true})))
 	}
 }

@@ -26,23 +26,39 @@ func (r *render) dropConstraint(c diff.Change) error {
 	if !drops(c) {
 		return nil
 	}
-	lock := []dialect.Hazard{momentary(r.name)}
 	switch c.Kind {
 	case diff.ForeignKey:
-		r.group.add(fmt.Sprintf("drop foreign key %s from %s", c.From.ForeignKey.Name, r.name), lock, atlas.DropForeignKey(c.From.ForeignKey.Name))
+		f := c.From.ForeignKey
+		r.group.add(fmt.Sprintf("drop foreign key %s from %s", f.Name, r.name), r.d.dictionaryMethod(),
+			acts(atlas.DropForeignKey(f.Name)), acts(atlas.AddForeignKey(f)),
+			undoHazard("rows that refer to nothing"))
 	case diff.Check:
 		// Not ModifyCheck, of which Atlas makes DROP CHECK: MariaDB lacks it.
-		r.group.add(fmt.Sprintf("drop check %s from %s", c.From.Check.Name, r.name), lock, atlas.DropCheck(c.From.Check.Name))
+		k := c.From.Check
+		r.group.add(fmt.Sprintf("drop check %s from %s", k.Name, r.name), instant,
+			acts(atlas.DropCheck(k.Name)), acts(atlas.AddCheck(k)),
+			undoHazard("rows that violate it"))
 	case diff.Table, diff.Column, diff.PrimaryKey, diff.Index:
 	}
 	return nil
 }
 
+// undoHazard says why a change that takes a rule away may not be undone.
+func undoHazard(what string) dialect.Hazard {
+	return dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "only undoing it can fail, if applications have written " + what + " by then"}
+}
+
 func (r *render) dropIndex(c diff.Change) error {
-	if c.Kind == diff.Index && drops(c) {
-		r.group.add(fmt.Sprintf("drop %s %s from %s", indexWord(c.From.Index), c.From.Index.Name, r.name),
-			[]dialect.Hazard{momentary(r.name)}, atlas.DropIndex(c.From.Index))
+	if c.Kind != diff.Index || !drops(c) {
+		return nil
 	}
+	x := c.From.Index
+	var hazards []dialect.Hazard
+	if x.Unique {
+		hazards = append(hazards, undoHazard("duplicates"))
+	}
+	r.group.add(fmt.Sprintf("drop %s %s from %s", indexWord(x), x.Name, r.name), nocopy,
+		acts(atlas.DropIndex(x)), acts(atlas.AddIndex(x)), hazards...)
 	return nil
 }
 
@@ -62,21 +78,33 @@ func (r *render) key(c diff.Change) error {
 	if c.Kind != diff.PrimaryKey {
 		return nil
 	}
-	if c.From != nil && len(c.From.PrimaryKey) > 0 {
-		r.group.add("drop the primary key of "+r.name, copied(r.name), atlas.DropPrimaryKey("PRIMARY"))
+	var old, now []string
+	if c.From != nil {
+		old = c.From.PrimaryKey
 	}
-	if c.To != nil && len(c.To.PrimaryKey) > 0 {
-		r.group.add(fmt.Sprintf("make %s the primary key of %s", strings.Join(c.To.PrimaryKey, ", "), r.name),
-			append(copied(r.name), dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows hold duplicates or NULL in the key"}),
-			atlas.AddPrimaryKey(c.To.PrimaryKey))
+	if c.To != nil {
+		now = c.To.PrimaryKey
+	}
+	m := r.unlessFulltext(inplace)
+	if len(now) == 0 {
+		m = copying
+	}
+	if len(old) > 0 {
+		r.group.add("drop the primary key of "+r.name, m, acts(atlas.DropPrimaryKey("PRIMARY")), acts(atlas.AddPrimaryKey(old)), undoHazard("duplicates"))
+	}
+	if len(now) > 0 {
+		r.group.add(fmt.Sprintf("make %s the primary key of %s", strings.Join(now, ", "), r.name), m,
+			acts(atlas.AddPrimaryKey(now)), acts(atlas.DropPrimaryKey("PRIMARY")),
+			dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows hold duplicates or NULL in the key"})
+		r.newKey = len(r.group.parts) - 1
 	}
 	return nil
 }
 
 func (r *render) renameIndex(c diff.Change) error {
 	if c.Kind == diff.Index && c.Verb == diff.Rename {
-		r.group.add(fmt.Sprintf("rename index %s of %s to %s", c.OldName, r.name, c.Name), []dialect.Hazard{momentary(r.name)},
-			atlas.RenameIndex(c.OldName, c.Name))
+		r.group.add(fmt.Sprintf("rename index %s of %s to %s", c.OldName, r.name, c.Name), r.d.dictionaryMethod(),
+			acts(atlas.RenameIndex(c.OldName, c.Name)), acts(atlas.RenameIndex(c.Name, c.OldName)))
 	}
 	return nil
 }
@@ -89,14 +117,12 @@ func (r *render) addIndex(c diff.Change) error {
 	if err := r.indexable(x); err != nil {
 		return err
 	}
-	h := []dialect.Hazard{momentary(r.name)}
-	if x.Method != "" {
-		h = append(h, dialect.Hazard{Kind: dialect.HazardLock, Detail: "writers of " + r.name + " wait while the index is built"})
-	}
+	var hazards []dialect.Hazard
 	if x.Unique {
-		h = append(h, dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows hold duplicates"})
+		hazards = append(hazards, dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows hold duplicates"})
 	}
-	r.group.add(fmt.Sprintf("create %s %s on %s", indexWord(x), x.Name, r.name), h, atlas.AddIndex(x))
+	r.group.add(fmt.Sprintf("create %s %s on %s", indexWord(x), x.Name, r.name), r.addIndexMethod(x),
+		acts(atlas.AddIndex(x)), acts(atlas.DropIndex(x)), hazards...)
 	return nil
 }
 
@@ -123,21 +149,52 @@ func (r *render) addConstraint(c diff.Change) error {
 	}
 	switch c.Kind {
 	case diff.Check:
-		r.group.add(fmt.Sprintf("add check %s to %s", c.To.Check.Name, r.name),
-			append(copied(r.name), dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows violate the check"}),
-			atlas.AddCheck(c.To.Check))
+		k := c.To.Check
+		r.group.add(fmt.Sprintf("add check %s to %s", k.Name, r.name), copying, acts(atlas.AddCheck(k)), acts(atlas.DropCheck(k.Name)),
+			dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows violate the check"})
 	case diff.ForeignKey:
 		f := c.To.ForeignKey
-		h := append(copied(r.name),
-			dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows refer to rows that do not exist"},
-			dialect.Hazard{Kind: dialect.HazardLock, Detail: "writers of " + f.RefTable + " wait while present rows are checked"})
 		g := &r.group
 		if c.From != nil && strings.EqualFold(c.From.ForeignKey.Name, f.Name) {
 			g = &r.late // one statement cannot drop and add a foreign key of one name
 		}
-		r.added[f.Name] = true
-		g.add(fmt.Sprintf("add foreign key %s from %s to %s", f.Name, r.name, f.RefTable), h, atlas.AddForeignKey(f))
+		r.added[f.Name] = g
+		g.add(fmt.Sprintf("add foreign key %s from %s to %s", f.Name, r.name, f.RefTable), copying,
+			acts(atlas.AddForeignKey(f)), acts(atlas.DropForeignKey(f.Name)),
+			dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows refer to rows that do not exist"},
+			dialect.Hazard{Kind: dialect.HazardLock, Detail: "writers of " + f.RefTable + " wait while present rows are checked"})
 	case diff.Table, diff.Column, diff.PrimaryKey, diff.Index:
 	}
 	return nil
+}
+
+// support accounts for the indexes that the engine keeps for foreign keys: in
+// the one ALTER TABLE and in the late one, and in what undoes them.
+func (r *render) support() {
+	before, mid := r.renamedBefore(), r.after.Clone()
+	mid.ForeignKeys = nil
+	main, late, back := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, f := range r.after.ForeignKeys {
+		if r.added[f.Name] == &r.late {
+			late[f.Name] = true
+			continue
+		}
+		main[f.Name] = r.added[f.Name] != nil
+		mid.ForeignKeys = append(mid.ForeignKeys, f)
+	}
+	for _, f := range before.ForeignKeys {
+		back[f.Name] = mid.ForeignKey(f.Name) == nil
+	}
+	for _, s := range []struct {
+		g    *group
+		do   []atlas.Action
+		undo []atlas.Action
+	}{
+		{&r.group, r.d.supportActions(before, mid, main), r.d.supportActions(mid, before, back)},
+		{&r.late, r.d.supportActions(mid, r.after, late), r.d.supportActions(r.after, mid, nil)},
+	} {
+		if len(s.do)+len(s.undo) > 0 {
+			s.g.add("", nocopy, s.do, s.undo)
+		}
+	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/enginetest"
+	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/plan"
 	"github.com/lockstepdb/lockstep/internal/schema"
 	"github.com/lockstepdb/lockstep/internal/strategy"
@@ -96,6 +97,13 @@ func run(t *testing.T, d *Dialect, url string, c goldenCase) {
 	for _, p := range plans {
 		for _, st := range p.Statements {
 			_, err := tx.ExecContext(t.Context(), st.SQL)
+			for _, weaker := range st.Fallback {
+				if fault.ReasonOf(d.Classify(err)) != dialect.ReasonAlgorithmUnsupported {
+					break
+				}
+				t.Logf("%s: %v", st.SQL, err)
+				_, err = tx.ExecContext(t.Context(), weaker)
+			}
 			require.NoError(t, err, st.SQL)
 		}
 		var names []string
@@ -123,6 +131,12 @@ func rendered(t *testing.T, d *Dialect, from, to []*schema.Table) string {
 		b.WriteString(st.SQL + ";\n")
 		for _, h := range st.Hazards {
 			b.WriteString("    -- " + string(h.Kind) + ": " + h.Detail + "\n")
+		}
+		for _, sql := range st.Reverse {
+			b.WriteString("    -- back: " + sql + "\n")
+		}
+		if st.Final {
+			b.WriteString("    -- final\n")
 		}
 	}
 	return b.String()

@@ -186,39 +186,60 @@ func TestServers(t *testing.T) {
 
 func TestHazardsOfTypes(t *testing.T) {
 	t.Parallel()
-	kinds := func(from, to string) string {
-		var out []string
-		for _, h := range New().retypeHazards("t", "c", from, to) {
+	kinds := func(d *Dialect, from, to string) string {
+		r := &render{d: d, name: "t"}
+		a, b := &schema.Column{Name: "c", Physical: from}, &schema.Column{Name: "c", Physical: to}
+		method, _, _ := strings.Cut(strings.TrimPrefix(d.server.clause(r.retypeMethod(parseType(from), parseType(to))), "ALGORITHM="), ",")
+		out := []string{method}
+		if r.keeps(a, b) {
+			out = append(out, "kept")
+		}
+		for _, h := range r.retypeHazards(a, b) {
 			out = append(out, string(h.Kind))
 		}
 		return strings.Join(out, " ")
 	}
 	for _, c := range []struct{ from, to, want string }{
-		{"varchar(10)", "varchar(20)", ""},
-		{"varchar(10)", "varchar(100)", "rewrite lock"}, // its length takes two bytes now
-		{"varchar(20)", "varchar(10)", "rewrite lock may_fail"},
-		{"varchar(10)", "longtext", "rewrite lock"},
-		{"longtext", "varchar(191)", "rewrite lock may_fail"},
-		{"int", "bigint", "rewrite lock"},
-		{"bigint", "int", "rewrite lock may_fail"},
-		{"int", "int unsigned", "rewrite lock may_fail"},
-		{"int unsigned", "int", "rewrite lock may_fail"},
-		{"int unsigned", "bigint", "rewrite lock"},
-		{"decimal(10,2)", "decimal(10,1)", "rewrite lock data_loss"},
-		{"decimal(10,2)", "decimal(8,2)", "rewrite lock may_fail"},
-		{"double", "bigint", "rewrite lock data_loss may_fail"},
-		{"datetime(3)", "datetime", "rewrite lock data_loss"},
-		{"datetime(3)", "date", "rewrite lock data_loss"},
-		{"datetime", "timestamp", "rewrite lock may_fail"},
-		{"int", "longtext", "rewrite lock"},
-		{"longtext", "int", "rewrite lock may_fail"},
-		{"enum('a')", "enum('a','b')", ""},
-		{"enum('a','b')", "enum('a')", "rewrite lock may_fail"},
+		{"varchar(10)", "varchar(20)", "INPLACE"},
+		{"varchar(10)", "varchar(100)", "COPY"}, // its length takes two bytes now
+		{"varchar(20)", "varchar(10)", "COPY kept may_fail"},
+		{"varchar(10)", "longtext", "COPY"},
+		{"longtext", "varchar(191)", "COPY kept may_fail"}, // blanks behind the 191st character go in silence
+		{"char(4)", "varchar(40)", "COPY"},
+		{"varchar(4)", "char(40)", "COPY kept"},
+		{"int", "bigint", "COPY"},
+		{"bigint", "int", "COPY may_fail"},
+		{"int", "int unsigned", "COPY may_fail"},
+		{"int unsigned", "int", "COPY may_fail"},
+		{"int unsigned", "bigint", "COPY"},
+		{"int", "double", "COPY"},
+		{"bigint", "double", "COPY kept"},
+		{"bigint", "boolean", "COPY may_fail"},
+		{"decimal(10,2)", "decimal(10,1)", "COPY kept"},
+		{"decimal(10,2)", "decimal(8,2)", "COPY may_fail"},
+		{"double", "bigint", "COPY kept may_fail"},
+		{"float", "double", "COPY"},
+		{"datetime(3)", "datetime", "COPY kept"},
+		{"datetime(3)", "date", "COPY kept"},
+		{"datetime", "timestamp", "COPY kept may_fail"},
+		{"timestamp", "datetime", "COPY kept"},
+		{"datetime", "datetime(6)", "COPY"},
+		{"int", "longtext", "COPY"},
+		{"longtext", "int", "COPY kept may_fail"},
+		{"longtext", "json", "COPY kept may_fail"},
+		{"json", "longtext", "COPY kept"},
+		{"longtext", "longblob", "COPY may_fail"},
+		{"blob", "text", "COPY may_fail"},
+		{"enum('a')", "enum('a','b')", "INSTANT"},
+		{"enum('a','b')", "enum('a')", "COPY may_fail"},
+		{"varchar(9)", "enum('a')", "COPY kept may_fail"},
+		{"enum('a')", "varchar(9)", "COPY may_fail"},
 	} {
-		assert.Equal(t, c.want, kinds(c.from, c.to), "%s to %s", c.from, c.to)
+		assert.Equal(t, c.want, kinds(New(), c.from, c.to), "%s to %s", c.from, c.to)
 	}
 	maria := New(WithMariaDB())
-	assert.Empty(t, maria.retypeHazards("t", "c", "varchar(10)", "varchar(100)"))
+	assert.Equal(t, "INSTANT", kinds(maria, "varchar(10)", "varchar(100)"))
+	assert.Equal(t, "COPY", kinds(maria, "json", "longtext"))
 }
 
 func TestOptions(t *testing.T) {

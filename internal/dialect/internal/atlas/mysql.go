@@ -119,6 +119,15 @@ func mysqlIndex(b *builder, from *schema.Index, to *as.Index) {
 	}
 }
 
+// ChangeColumn gives a column a new name and the definition of c at once.
+func ChangeColumn(from string, c *schema.Column) Action {
+	return func(b *builder) as.Change {
+		old := b.newColumn(c)
+		old.Name = b.p.esc(from)
+		return &as.ModifyColumn{From: old, To: b.newColumn(c), Change: as.ChangeType}
+	}
+}
+
 // TableComment sets the table's comment, where it is part of the table.
 func TableComment(text string) Action {
 	return func(b *builder) as.Change {
