@@ -43,6 +43,10 @@ const (
 	ExecutionPhase_EXECUTION_PHASE_RECORDING ExecutionPhase = 5
 	// It is over.
 	ExecutionPhase_EXECUTION_PHASE_DONE ExecutionPhase = 6
+	// What was left half way is taken back, or finished.
+	ExecutionPhase_EXECUTION_PHASE_RECOVERING ExecutionPhase = 7
+	// The tenant's rows are asked whether they allow the plan.
+	ExecutionPhase_EXECUTION_PHASE_PREFLIGHT ExecutionPhase = 8
 )
 
 // Enum value maps for ExecutionPhase.
@@ -55,6 +59,8 @@ var (
 		4: "EXECUTION_PHASE_VERIFYING",
 		5: "EXECUTION_PHASE_RECORDING",
 		6: "EXECUTION_PHASE_DONE",
+		7: "EXECUTION_PHASE_RECOVERING",
+		8: "EXECUTION_PHASE_PREFLIGHT",
 	}
 	ExecutionPhase_value = map[string]int32{
 		"EXECUTION_PHASE_UNSPECIFIED": 0,
@@ -64,6 +70,8 @@ var (
 		"EXECUTION_PHASE_VERIFYING":   4,
 		"EXECUTION_PHASE_RECORDING":   5,
 		"EXECUTION_PHASE_DONE":        6,
+		"EXECUTION_PHASE_RECOVERING":  7,
+		"EXECUTION_PHASE_PREFLIGHT":   8,
 	}
 )
 
@@ -267,7 +275,12 @@ type PreviewMigrationRequest struct {
 	Strategy Strategy `protobuf:"varint,3,opt,name=strategy,proto3,enum=lockstep.v1.Strategy" json:"strategy,omitempty"`
 	// Also try the plan out: build the base in a scratch namespace on the same
 	// server, carry the plan out there, and compare with the result built fresh.
-	Prove         bool `protobuf:"varint,4,opt,name=prove,proto3" json:"prove,omitempty"`
+	Prove bool `protobuf:"varint,4,opt,name=prove,proto3" json:"prove,omitempty"`
+	// Also ask the tenant's rows whether they allow the plan.
+	Preflight bool `protobuf:"varint,5,opt,name=preflight,proto3" json:"preflight,omitempty"`
+	// With preflight: what is lost, and what is many, is estimated instead of
+	// counted.
+	Estimate      bool `protobuf:"varint,6,opt,name=estimate,proto3" json:"estimate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -330,6 +343,20 @@ func (x *PreviewMigrationRequest) GetProve() bool {
 	return false
 }
 
+func (x *PreviewMigrationRequest) GetPreflight() bool {
+	if x != nil {
+		return x.Preflight
+	}
+	return false
+}
+
+func (x *PreviewMigrationRequest) GetEstimate() bool {
+	if x != nil {
+		return x.Estimate
+	}
+	return false
+}
+
 // PreviewMigrationResponse is what an execution would do.
 type PreviewMigrationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -347,7 +374,11 @@ type PreviewMigrationResponse struct {
 	// The target, without its secret.
 	Target string `protobuf:"bytes,6,opt,name=target,proto3" json:"target,omitempty"`
 	// What came of trying the plan out; absent when that was not asked for.
-	Proof         *Proof `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
+	Proof *Proof `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
+	// How much the present tables hold that the plan changes.
+	Sizes []*TableSize `protobuf:"bytes,8,rep,name=sizes,proto3" json:"sizes,omitempty"`
+	// What the tenant's rows say to the plan; absent unless asked for.
+	Preflight     *PreflightReport `protobuf:"bytes,9,opt,name=preflight,proto3" json:"preflight,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -427,6 +458,20 @@ func (x *PreviewMigrationResponse) GetTarget() string {
 func (x *PreviewMigrationResponse) GetProof() *Proof {
 	if x != nil {
 		return x.Proof
+	}
+	return nil
+}
+
+func (x *PreviewMigrationResponse) GetSizes() []*TableSize {
+	if x != nil {
+		return x.Sizes
+	}
+	return nil
+}
+
+func (x *PreviewMigrationResponse) GetPreflight() *PreflightReport {
+	if x != nil {
+		return x.Preflight
 	}
 	return nil
 }
@@ -537,7 +582,10 @@ type ExecuteMigrationRequest struct {
 	StatementTimeout *durationpb.Duration `protobuf:"bytes,8,opt,name=statement_timeout,json=statementTimeout,proto3" json:"statement_timeout,omitempty"`
 	// What to do when a table that the plan touches is not what was last
 	// recorded; DRIFT_POLICY_FAIL when not set.
-	DriftPolicy   DriftPolicy `protobuf:"varint,9,opt,name=drift_policy,json=driftPolicy,proto3,enum=lockstep.v1.DriftPolicy" json:"drift_policy,omitempty"`
+	DriftPolicy DriftPolicy `protobuf:"varint,9,opt,name=drift_policy,json=driftPolicy,proto3,enum=lockstep.v1.DriftPolicy" json:"drift_policy,omitempty"`
+	// Names the request: the same one again, on any replica and at any time, is
+	// answered with the result of the first. Empty: it is a request of its own.
+	RequestId     string `protobuf:"bytes,10,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -633,6 +681,13 @@ func (x *ExecuteMigrationRequest) GetDriftPolicy() DriftPolicy {
 		return x.DriftPolicy
 	}
 	return DriftPolicy_DRIFT_POLICY_UNSPECIFIED
+}
+
+func (x *ExecuteMigrationRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 // ExecuteMigrationResponse is one message of the stream.
@@ -826,7 +881,10 @@ type ExecutionResult struct {
 	// How long it took.
 	Duration *durationpb.Duration `protobuf:"bytes,9,opt,name=duration,proto3" json:"duration,omitempty"`
 	// The target, without its secret.
-	Target        string `protobuf:"bytes,10,opt,name=target,proto3" json:"target,omitempty"`
+	Target string `protobuf:"bytes,10,opt,name=target,proto3" json:"target,omitempty"`
+	// What the tenant's rows said before the first statement; absent when they
+	// were not asked.
+	Preflight     *PreflightReport `protobuf:"bytes,11,opt,name=preflight,proto3" json:"preflight,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -929,6 +987,13 @@ func (x *ExecutionResult) GetTarget() string {
 		return x.Target
 	}
 	return ""
+}
+
+func (x *ExecutionResult) GetPreflight() *PreflightReport {
+	if x != nil {
+		return x.Preflight
+	}
+	return nil
 }
 
 // ListRevisionsRequest asks for a page of a tenant's history.
@@ -1953,17 +2018,19 @@ var File_lockstep_v1_migration_service_proto protoreflect.FileDescriptor
 
 const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\n" +
-	"#lockstep/v1/migration_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lockstep/v1/access.proto\x1a\x17lockstep/v1/drift.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\x1a\x1alockstep/v1/revision.proto\x1a\x18lockstep/v1/schema.proto\"@\n" +
+	"#lockstep/v1/migration_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lockstep/v1/access.proto\x1a\x17lockstep/v1/drift.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\x1a\x1blockstep/v1/preflight.proto\x1a\x1alockstep/v1/revision.proto\x1a\x18lockstep/v1/schema.proto\"@\n" +
 	"\x17GetTenantVersionRequest\x12%\n" +
 	"\x06target\x18\x01 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\"e\n" +
 	"\x18GetTenantVersionResponse\x121\n" +
 	"\brevision\x18\x01 \x01(\v2\x15.lockstep.v1.RevisionR\brevision\x12\x16\n" +
-	"\x06target\x18\x02 \x01(\tR\x06target\"\xcd\x01\n" +
+	"\x06target\x18\x02 \x01(\tR\x06target\"\x87\x02\n" +
 	"\x17PreviewMigrationRequest\x128\n" +
 	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetB\x06\xbaH\x03\xc8\x01\x01R\amodules\x12%\n" +
 	"\x06target\x18\x02 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12;\n" +
 	"\bstrategy\x18\x03 \x01(\x0e2\x15.lockstep.v1.StrategyB\b\xbaH\x05\x82\x01\x02\x10\x01R\bstrategy\x12\x14\n" +
-	"\x05prove\x18\x04 \x01(\bR\x05prove\"\x82\x02\n" +
+	"\x05prove\x18\x04 \x01(\bR\x05prove\x12\x1c\n" +
+	"\tpreflight\x18\x05 \x01(\bR\tpreflight\x12\x1a\n" +
+	"\bestimate\x18\x06 \x01(\bR\bestimate\"\xec\x02\n" +
 	"\x18PreviewMigrationResponse\x12%\n" +
 	"\x04plan\x18\x01 \x01(\v2\x11.lockstep.v1.PlanR\x04plan\x12/\n" +
 	"\acurrent\x18\x02 \x01(\v2\x15.lockstep.v1.RevisionR\acurrent\x12\x18\n" +
@@ -1971,7 +2038,9 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\bwarnings\x18\x04 \x03(\tR\bwarnings\x12\x16\n" +
 	"\x06script\x18\x05 \x01(\tR\x06script\x12\x16\n" +
 	"\x06target\x18\x06 \x01(\tR\x06target\x12(\n" +
-	"\x05proof\x18\a \x01(\v2\x12.lockstep.v1.ProofR\x05proof\"\xa9\x01\n" +
+	"\x05proof\x18\a \x01(\v2\x12.lockstep.v1.ProofR\x05proof\x12,\n" +
+	"\x05sizes\x18\b \x03(\v2\x16.lockstep.v1.TableSizeR\x05sizes\x12:\n" +
+	"\tpreflight\x18\t \x01(\v2\x1c.lockstep.v1.PreflightReportR\tpreflight\"\xa9\x01\n" +
 	"\x05Proof\x12\x16\n" +
 	"\x06proved\x18\x01 \x01(\bR\x06proved\x12\x1e\n" +
 	"\n" +
@@ -1979,7 +2048,7 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"statements\x12\x16\n" +
 	"\x06tables\x18\x03 \x01(\x05R\x06tables\x12 \n" +
 	"\vdifferences\x18\x04 \x03(\tR\vdifferences\x12.\n" +
-	"\afailure\x18\x05 \x01(\v2\x14.lockstep.v1.FailureR\afailure\"\xce\x04\n" +
+	"\afailure\x18\x05 \x01(\v2\x14.lockstep.v1.FailureR\afailure\"\x81\x05\n" +
 	"\x17ExecuteMigrationRequest\x128\n" +
 	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetB\x06\xbaH\x03\xc8\x01\x01R\amodules\x12%\n" +
 	"\x06target\x18\x02 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12;\n" +
@@ -1993,7 +2062,10 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\flock_timeout\x18\a \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
 	"\xaa\x01\a\"\x03\b\x90\x1c2\x00R\vlockTimeout\x12V\n" +
 	"\x11statement_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00R\x10statementTimeout\x12E\n" +
-	"\fdrift_policy\x18\t \x01(\x0e2\x18.lockstep.v1.DriftPolicyB\b\xbaH\x05\x82\x01\x02\x10\x01R\vdriftPolicy\"\x99\x01\n" +
+	"\fdrift_policy\x18\t \x01(\x0e2\x18.lockstep.v1.DriftPolicyB\b\xbaH\x05\x82\x01\x02\x10\x01R\vdriftPolicy\x121\n" +
+	"\n" +
+	"request_id\x18\n" +
+	" \x01(\tB\x12\xbaH\x0fr\r(\x80\x012\b^[ -~]*$R\trequestId\"\x99\x01\n" +
 	"\x18ExecuteMigrationResponse\x12<\n" +
 	"\bprogress\x18\x01 \x01(\v2\x1e.lockstep.v1.ExecutionProgressH\x00R\bprogress\x126\n" +
 	"\x06result\x18\x02 \x01(\v2\x1c.lockstep.v1.ExecutionResultH\x00R\x06resultB\a\n" +
@@ -2003,7 +2075,7 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\x05index\x18\x02 \x01(\x05R\x05index\x12\x14\n" +
 	"\x05total\x18\x03 \x01(\x05R\x05total\x124\n" +
 	"\tstatement\x18\x04 \x01(\v2\x16.lockstep.v1.StatementR\tstatement\x12\x18\n" +
-	"\aattempt\x18\x05 \x01(\x05R\aattempt\"\xb9\x03\n" +
+	"\aattempt\x18\x05 \x01(\x05R\aattempt\"\xf5\x03\n" +
 	"\x0fExecutionResult\x127\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x1d.lockstep.v1.ExecutionOutcomeR\aoutcome\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12%\n" +
@@ -2018,7 +2090,8 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"started_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x125\n" +
 	"\bduration\x18\t \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x16\n" +
 	"\x06target\x18\n" +
-	" \x01(\tR\x06target\"\x8e\x01\n" +
+	" \x01(\tR\x06target\x12:\n" +
+	"\tpreflight\x18\v \x01(\v2\x1c.lockstep.v1.PreflightReportR\tpreflight\"\x8e\x01\n" +
 	"\x14ListRevisionsRequest\x12%\n" +
 	"\x06target\x18\x01 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
@@ -2104,7 +2177,7 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\x17RevertMigrationResponse\x12<\n" +
 	"\bprogress\x18\x01 \x01(\v2\x1e.lockstep.v1.ExecutionProgressH\x00R\bprogress\x126\n" +
 	"\x06result\x18\x02 \x01(\v2\x1c.lockstep.v1.ExecutionResultH\x00R\x06resultB\a\n" +
-	"\x05event*\xe3\x01\n" +
+	"\x05event*\xa2\x02\n" +
 	"\x0eExecutionPhase\x12\x1f\n" +
 	"\x1bEXECUTION_PHASE_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18EXECUTION_PHASE_PLANNING\x10\x01\x12\x1b\n" +
@@ -2112,7 +2185,9 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\x19EXECUTION_PHASE_EXECUTING\x10\x03\x12\x1d\n" +
 	"\x19EXECUTION_PHASE_VERIFYING\x10\x04\x12\x1d\n" +
 	"\x19EXECUTION_PHASE_RECORDING\x10\x05\x12\x18\n" +
-	"\x14EXECUTION_PHASE_DONE\x10\x06*\xc2\x01\n" +
+	"\x14EXECUTION_PHASE_DONE\x10\x06\x12\x1e\n" +
+	"\x1aEXECUTION_PHASE_RECOVERING\x10\a\x12\x1d\n" +
+	"\x19EXECUTION_PHASE_PREFLIGHT\x10\b*\xc2\x01\n" +
 	"\x10ExecutionOutcome\x12!\n" +
 	"\x1dEXECUTION_OUTCOME_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19EXECUTION_OUTCOME_APPLIED\x10\x01\x12#\n" +
@@ -2173,17 +2248,19 @@ var file_lockstep_v1_migration_service_proto_goTypes = []any{
 	(*ModuleSet)(nil),                // 24: lockstep.v1.ModuleSet
 	(Strategy)(0),                    // 25: lockstep.v1.Strategy
 	(*Plan)(nil),                     // 26: lockstep.v1.Plan
-	(*Failure)(nil),                  // 27: lockstep.v1.Failure
-	(*durationpb.Duration)(nil),      // 28: google.protobuf.Duration
-	(DriftPolicy)(0),                 // 29: lockstep.v1.DriftPolicy
-	(*Statement)(nil),                // 30: lockstep.v1.Statement
-	(*ExecutedStatement)(nil),        // 31: lockstep.v1.ExecutedStatement
-	(*timestamppb.Timestamp)(nil),    // 32: google.protobuf.Timestamp
-	(*Table)(nil),                    // 33: lockstep.v1.Table
-	(DriftMethod)(0),                 // 34: lockstep.v1.DriftMethod
-	(*Difference)(nil),               // 35: lockstep.v1.Difference
-	(*ForeignReference)(nil),         // 36: lockstep.v1.ForeignReference
-	(*ModuleVersion)(nil),            // 37: lockstep.v1.ModuleVersion
+	(*TableSize)(nil),                // 27: lockstep.v1.TableSize
+	(*PreflightReport)(nil),          // 28: lockstep.v1.PreflightReport
+	(*Failure)(nil),                  // 29: lockstep.v1.Failure
+	(*durationpb.Duration)(nil),      // 30: google.protobuf.Duration
+	(DriftPolicy)(0),                 // 31: lockstep.v1.DriftPolicy
+	(*Statement)(nil),                // 32: lockstep.v1.Statement
+	(*ExecutedStatement)(nil),        // 33: lockstep.v1.ExecutedStatement
+	(*timestamppb.Timestamp)(nil),    // 34: google.protobuf.Timestamp
+	(*Table)(nil),                    // 35: lockstep.v1.Table
+	(DriftMethod)(0),                 // 36: lockstep.v1.DriftMethod
+	(*Difference)(nil),               // 37: lockstep.v1.Difference
+	(*ForeignReference)(nil),         // 38: lockstep.v1.ForeignReference
+	(*ModuleVersion)(nil),            // 39: lockstep.v1.ModuleVersion
 }
 var file_lockstep_v1_migration_service_proto_depIdxs = []int32{
 	23, // 0: lockstep.v1.GetTenantVersionResponse.revision:type_name -> lockstep.v1.Revision
@@ -2192,70 +2269,73 @@ var file_lockstep_v1_migration_service_proto_depIdxs = []int32{
 	26, // 3: lockstep.v1.PreviewMigrationResponse.plan:type_name -> lockstep.v1.Plan
 	23, // 4: lockstep.v1.PreviewMigrationResponse.current:type_name -> lockstep.v1.Revision
 	6,  // 5: lockstep.v1.PreviewMigrationResponse.proof:type_name -> lockstep.v1.Proof
-	27, // 6: lockstep.v1.Proof.failure:type_name -> lockstep.v1.Failure
-	24, // 7: lockstep.v1.ExecuteMigrationRequest.modules:type_name -> lockstep.v1.ModuleSet
-	25, // 8: lockstep.v1.ExecuteMigrationRequest.strategy:type_name -> lockstep.v1.Strategy
-	28, // 9: lockstep.v1.ExecuteMigrationRequest.lock_wait:type_name -> google.protobuf.Duration
-	28, // 10: lockstep.v1.ExecuteMigrationRequest.lock_timeout:type_name -> google.protobuf.Duration
-	28, // 11: lockstep.v1.ExecuteMigrationRequest.statement_timeout:type_name -> google.protobuf.Duration
-	29, // 12: lockstep.v1.ExecuteMigrationRequest.drift_policy:type_name -> lockstep.v1.DriftPolicy
-	9,  // 13: lockstep.v1.ExecuteMigrationResponse.progress:type_name -> lockstep.v1.ExecutionProgress
-	10, // 14: lockstep.v1.ExecuteMigrationResponse.result:type_name -> lockstep.v1.ExecutionResult
-	0,  // 15: lockstep.v1.ExecutionProgress.phase:type_name -> lockstep.v1.ExecutionPhase
-	30, // 16: lockstep.v1.ExecutionProgress.statement:type_name -> lockstep.v1.Statement
-	1,  // 17: lockstep.v1.ExecutionResult.outcome:type_name -> lockstep.v1.ExecutionOutcome
-	26, // 18: lockstep.v1.ExecutionResult.plan:type_name -> lockstep.v1.Plan
-	31, // 19: lockstep.v1.ExecutionResult.statements:type_name -> lockstep.v1.ExecutedStatement
-	27, // 20: lockstep.v1.ExecutionResult.failure:type_name -> lockstep.v1.Failure
-	32, // 21: lockstep.v1.ExecutionResult.started_at:type_name -> google.protobuf.Timestamp
-	28, // 22: lockstep.v1.ExecutionResult.duration:type_name -> google.protobuf.Duration
-	23, // 23: lockstep.v1.ListRevisionsResponse.revisions:type_name -> lockstep.v1.Revision
-	23, // 24: lockstep.v1.GetRevisionResponse.revision:type_name -> lockstep.v1.Revision
-	33, // 25: lockstep.v1.GetRevisionResponse.tables:type_name -> lockstep.v1.Table
-	23, // 26: lockstep.v1.CheckDriftResponse.revision:type_name -> lockstep.v1.Revision
-	34, // 27: lockstep.v1.CheckDriftResponse.method:type_name -> lockstep.v1.DriftMethod
-	35, // 28: lockstep.v1.CheckDriftResponse.differences:type_name -> lockstep.v1.Difference
-	36, // 29: lockstep.v1.CheckDriftResponse.references:type_name -> lockstep.v1.ForeignReference
-	24, // 30: lockstep.v1.AdoptDatabaseRequest.modules:type_name -> lockstep.v1.ModuleSet
-	28, // 31: lockstep.v1.AdoptDatabaseRequest.lock_wait:type_name -> google.protobuf.Duration
-	35, // 32: lockstep.v1.AdoptDatabaseResponse.differences:type_name -> lockstep.v1.Difference
-	34, // 33: lockstep.v1.AdoptDatabaseResponse.method:type_name -> lockstep.v1.DriftMethod
-	36, // 34: lockstep.v1.AdoptDatabaseResponse.references:type_name -> lockstep.v1.ForeignReference
-	37, // 35: lockstep.v1.AdoptDatabaseResponse.modules:type_name -> lockstep.v1.ModuleVersion
-	25, // 36: lockstep.v1.PreviewRevertRequest.strategy:type_name -> lockstep.v1.Strategy
-	26, // 37: lockstep.v1.PreviewRevertResponse.plan:type_name -> lockstep.v1.Plan
-	23, // 38: lockstep.v1.PreviewRevertResponse.current:type_name -> lockstep.v1.Revision
-	6,  // 39: lockstep.v1.PreviewRevertResponse.proof:type_name -> lockstep.v1.Proof
-	25, // 40: lockstep.v1.RevertMigrationRequest.strategy:type_name -> lockstep.v1.Strategy
-	28, // 41: lockstep.v1.RevertMigrationRequest.lock_wait:type_name -> google.protobuf.Duration
-	28, // 42: lockstep.v1.RevertMigrationRequest.lock_timeout:type_name -> google.protobuf.Duration
-	28, // 43: lockstep.v1.RevertMigrationRequest.statement_timeout:type_name -> google.protobuf.Duration
-	29, // 44: lockstep.v1.RevertMigrationRequest.drift_policy:type_name -> lockstep.v1.DriftPolicy
-	9,  // 45: lockstep.v1.RevertMigrationResponse.progress:type_name -> lockstep.v1.ExecutionProgress
-	10, // 46: lockstep.v1.RevertMigrationResponse.result:type_name -> lockstep.v1.ExecutionResult
-	2,  // 47: lockstep.v1.MigrationService.GetTenantVersion:input_type -> lockstep.v1.GetTenantVersionRequest
-	4,  // 48: lockstep.v1.MigrationService.PreviewMigration:input_type -> lockstep.v1.PreviewMigrationRequest
-	7,  // 49: lockstep.v1.MigrationService.ExecuteMigration:input_type -> lockstep.v1.ExecuteMigrationRequest
-	11, // 50: lockstep.v1.MigrationService.ListRevisions:input_type -> lockstep.v1.ListRevisionsRequest
-	13, // 51: lockstep.v1.MigrationService.GetRevision:input_type -> lockstep.v1.GetRevisionRequest
-	15, // 52: lockstep.v1.MigrationService.CheckDrift:input_type -> lockstep.v1.CheckDriftRequest
-	17, // 53: lockstep.v1.MigrationService.AdoptDatabase:input_type -> lockstep.v1.AdoptDatabaseRequest
-	19, // 54: lockstep.v1.MigrationService.PreviewRevert:input_type -> lockstep.v1.PreviewRevertRequest
-	21, // 55: lockstep.v1.MigrationService.RevertMigration:input_type -> lockstep.v1.RevertMigrationRequest
-	3,  // 56: lockstep.v1.MigrationService.GetTenantVersion:output_type -> lockstep.v1.GetTenantVersionResponse
-	5,  // 57: lockstep.v1.MigrationService.PreviewMigration:output_type -> lockstep.v1.PreviewMigrationResponse
-	8,  // 58: lockstep.v1.MigrationService.ExecuteMigration:output_type -> lockstep.v1.ExecuteMigrationResponse
-	12, // 59: lockstep.v1.MigrationService.ListRevisions:output_type -> lockstep.v1.ListRevisionsResponse
-	14, // 60: lockstep.v1.MigrationService.GetRevision:output_type -> lockstep.v1.GetRevisionResponse
-	16, // 61: lockstep.v1.MigrationService.CheckDrift:output_type -> lockstep.v1.CheckDriftResponse
-	18, // 62: lockstep.v1.MigrationService.AdoptDatabase:output_type -> lockstep.v1.AdoptDatabaseResponse
-	20, // 63: lockstep.v1.MigrationService.PreviewRevert:output_type -> lockstep.v1.PreviewRevertResponse
-	22, // 64: lockstep.v1.MigrationService.RevertMigration:output_type -> lockstep.v1.RevertMigrationResponse
-	56, // [56:65] is the sub-list for method output_type
-	47, // [47:56] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	27, // 6: lockstep.v1.PreviewMigrationResponse.sizes:type_name -> lockstep.v1.TableSize
+	28, // 7: lockstep.v1.PreviewMigrationResponse.preflight:type_name -> lockstep.v1.PreflightReport
+	29, // 8: lockstep.v1.Proof.failure:type_name -> lockstep.v1.Failure
+	24, // 9: lockstep.v1.ExecuteMigrationRequest.modules:type_name -> lockstep.v1.ModuleSet
+	25, // 10: lockstep.v1.ExecuteMigrationRequest.strategy:type_name -> lockstep.v1.Strategy
+	30, // 11: lockstep.v1.ExecuteMigrationRequest.lock_wait:type_name -> google.protobuf.Duration
+	30, // 12: lockstep.v1.ExecuteMigrationRequest.lock_timeout:type_name -> google.protobuf.Duration
+	30, // 13: lockstep.v1.ExecuteMigrationRequest.statement_timeout:type_name -> google.protobuf.Duration
+	31, // 14: lockstep.v1.ExecuteMigrationRequest.drift_policy:type_name -> lockstep.v1.DriftPolicy
+	9,  // 15: lockstep.v1.ExecuteMigrationResponse.progress:type_name -> lockstep.v1.ExecutionProgress
+	10, // 16: lockstep.v1.ExecuteMigrationResponse.result:type_name -> lockstep.v1.ExecutionResult
+	0,  // 17: lockstep.v1.ExecutionProgress.phase:type_name -> lockstep.v1.ExecutionPhase
+	32, // 18: lockstep.v1.ExecutionProgress.statement:type_name -> lockstep.v1.Statement
+	1,  // 19: lockstep.v1.ExecutionResult.outcome:type_name -> lockstep.v1.ExecutionOutcome
+	26, // 20: lockstep.v1.ExecutionResult.plan:type_name -> lockstep.v1.Plan
+	33, // 21: lockstep.v1.ExecutionResult.statements:type_name -> lockstep.v1.ExecutedStatement
+	29, // 22: lockstep.v1.ExecutionResult.failure:type_name -> lockstep.v1.Failure
+	34, // 23: lockstep.v1.ExecutionResult.started_at:type_name -> google.protobuf.Timestamp
+	30, // 24: lockstep.v1.ExecutionResult.duration:type_name -> google.protobuf.Duration
+	28, // 25: lockstep.v1.ExecutionResult.preflight:type_name -> lockstep.v1.PreflightReport
+	23, // 26: lockstep.v1.ListRevisionsResponse.revisions:type_name -> lockstep.v1.Revision
+	23, // 27: lockstep.v1.GetRevisionResponse.revision:type_name -> lockstep.v1.Revision
+	35, // 28: lockstep.v1.GetRevisionResponse.tables:type_name -> lockstep.v1.Table
+	23, // 29: lockstep.v1.CheckDriftResponse.revision:type_name -> lockstep.v1.Revision
+	36, // 30: lockstep.v1.CheckDriftResponse.method:type_name -> lockstep.v1.DriftMethod
+	37, // 31: lockstep.v1.CheckDriftResponse.differences:type_name -> lockstep.v1.Difference
+	38, // 32: lockstep.v1.CheckDriftResponse.references:type_name -> lockstep.v1.ForeignReference
+	24, // 33: lockstep.v1.AdoptDatabaseRequest.modules:type_name -> lockstep.v1.ModuleSet
+	30, // 34: lockstep.v1.AdoptDatabaseRequest.lock_wait:type_name -> google.protobuf.Duration
+	37, // 35: lockstep.v1.AdoptDatabaseResponse.differences:type_name -> lockstep.v1.Difference
+	36, // 36: lockstep.v1.AdoptDatabaseResponse.method:type_name -> lockstep.v1.DriftMethod
+	38, // 37: lockstep.v1.AdoptDatabaseResponse.references:type_name -> lockstep.v1.ForeignReference
+	39, // 38: lockstep.v1.AdoptDatabaseResponse.modules:type_name -> lockstep.v1.ModuleVersion
+	25, // 39: lockstep.v1.PreviewRevertRequest.strategy:type_name -> lockstep.v1.Strategy
+	26, // 40: lockstep.v1.PreviewRevertResponse.plan:type_name -> lockstep.v1.Plan
+	23, // 41: lockstep.v1.PreviewRevertResponse.current:type_name -> lockstep.v1.Revision
+	6,  // 42: lockstep.v1.PreviewRevertResponse.proof:type_name -> lockstep.v1.Proof
+	25, // 43: lockstep.v1.RevertMigrationRequest.strategy:type_name -> lockstep.v1.Strategy
+	30, // 44: lockstep.v1.RevertMigrationRequest.lock_wait:type_name -> google.protobuf.Duration
+	30, // 45: lockstep.v1.RevertMigrationRequest.lock_timeout:type_name -> google.protobuf.Duration
+	30, // 46: lockstep.v1.RevertMigrationRequest.statement_timeout:type_name -> google.protobuf.Duration
+	31, // 47: lockstep.v1.RevertMigrationRequest.drift_policy:type_name -> lockstep.v1.DriftPolicy
+	9,  // 48: lockstep.v1.RevertMigrationResponse.progress:type_name -> lockstep.v1.ExecutionProgress
+	10, // 49: lockstep.v1.RevertMigrationResponse.result:type_name -> lockstep.v1.ExecutionResult
+	2,  // 50: lockstep.v1.MigrationService.GetTenantVersion:input_type -> lockstep.v1.GetTenantVersionRequest
+	4,  // 51: lockstep.v1.MigrationService.PreviewMigration:input_type -> lockstep.v1.PreviewMigrationRequest
+	7,  // 52: lockstep.v1.MigrationService.ExecuteMigration:input_type -> lockstep.v1.ExecuteMigrationRequest
+	11, // 53: lockstep.v1.MigrationService.ListRevisions:input_type -> lockstep.v1.ListRevisionsRequest
+	13, // 54: lockstep.v1.MigrationService.GetRevision:input_type -> lockstep.v1.GetRevisionRequest
+	15, // 55: lockstep.v1.MigrationService.CheckDrift:input_type -> lockstep.v1.CheckDriftRequest
+	17, // 56: lockstep.v1.MigrationService.AdoptDatabase:input_type -> lockstep.v1.AdoptDatabaseRequest
+	19, // 57: lockstep.v1.MigrationService.PreviewRevert:input_type -> lockstep.v1.PreviewRevertRequest
+	21, // 58: lockstep.v1.MigrationService.RevertMigration:input_type -> lockstep.v1.RevertMigrationRequest
+	3,  // 59: lockstep.v1.MigrationService.GetTenantVersion:output_type -> lockstep.v1.GetTenantVersionResponse
+	5,  // 60: lockstep.v1.MigrationService.PreviewMigration:output_type -> lockstep.v1.PreviewMigrationResponse
+	8,  // 61: lockstep.v1.MigrationService.ExecuteMigration:output_type -> lockstep.v1.ExecuteMigrationResponse
+	12, // 62: lockstep.v1.MigrationService.ListRevisions:output_type -> lockstep.v1.ListRevisionsResponse
+	14, // 63: lockstep.v1.MigrationService.GetRevision:output_type -> lockstep.v1.GetRevisionResponse
+	16, // 64: lockstep.v1.MigrationService.CheckDrift:output_type -> lockstep.v1.CheckDriftResponse
+	18, // 65: lockstep.v1.MigrationService.AdoptDatabase:output_type -> lockstep.v1.AdoptDatabaseResponse
+	20, // 66: lockstep.v1.MigrationService.PreviewRevert:output_type -> lockstep.v1.PreviewRevertResponse
+	22, // 67: lockstep.v1.MigrationService.RevertMigration:output_type -> lockstep.v1.RevertMigrationResponse
+	59, // [59:68] is the sub-list for method output_type
+	50, // [50:59] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_lockstep_v1_migration_service_proto_init() }
@@ -2268,6 +2348,7 @@ func file_lockstep_v1_migration_service_proto_init() {
 	file_lockstep_v1_failure_proto_init()
 	file_lockstep_v1_module_proto_init()
 	file_lockstep_v1_plan_proto_init()
+	file_lockstep_v1_preflight_proto_init()
 	file_lockstep_v1_revision_proto_init()
 	file_lockstep_v1_schema_proto_init()
 	file_lockstep_v1_migration_service_proto_msgTypes[6].OneofWrappers = []any{

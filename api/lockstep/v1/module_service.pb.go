@@ -547,7 +547,10 @@ type CompareModulesResponse struct {
 	// The changes, in the order of tables.
 	Changes []*Change `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
 	// What to know: a retracted version and the like.
-	Warnings      []string `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []string `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// Whether code compiled against from works on a schema of to, with every
+	// change carried out.
+	Compatibility *Compatibility `protobuf:"bytes,5,opt,name=compatibility,proto3" json:"compatibility,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -606,6 +609,13 @@ func (x *CompareModulesResponse) GetChanges() []*Change {
 func (x *CompareModulesResponse) GetWarnings() []string {
 	if x != nil {
 		return x.Warnings
+	}
+	return nil
+}
+
+func (x *CompareModulesResponse) GetCompatibility() *Compatibility {
+	if x != nil {
+		return x.Compatibility
 	}
 	return nil
 }
@@ -1426,12 +1436,13 @@ const file_lockstep_v1_module_service_proto_rawDesc = "" +
 	"extensions\"s\n" +
 	"\x15CompareModulesRequest\x12*\n" +
 	"\x04from\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetR\x04from\x12.\n" +
-	"\x02to\x18\x02 \x01(\v2\x16.lockstep.v1.ModuleSetB\x06\xbaH\x03\xc8\x01\x01R\x02to\"\xbf\x01\n" +
+	"\x02to\x18\x02 \x01(\v2\x16.lockstep.v1.ModuleSetB\x06\xbaH\x03\xc8\x01\x01R\x02to\"\x81\x02\n" +
 	"\x16CompareModulesResponse\x12.\n" +
 	"\x04from\x18\x01 \x03(\v2\x1a.lockstep.v1.ModuleVersionR\x04from\x12*\n" +
 	"\x02to\x18\x02 \x03(\v2\x1a.lockstep.v1.ModuleVersionR\x02to\x12-\n" +
 	"\achanges\x18\x03 \x03(\v2\x13.lockstep.v1.ChangeR\achanges\x12\x1a\n" +
-	"\bwarnings\x18\x04 \x03(\tR\bwarnings\"\xb6\x02\n" +
+	"\bwarnings\x18\x04 \x03(\tR\bwarnings\x12@\n" +
+	"\rcompatibility\x18\x05 \x01(\v2\x1a.lockstep.v1.CompatibilityR\rcompatibility\"\xb6\x02\n" +
 	"\x12CheckModuleRequest\x12)\n" +
 	"\x04path\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18\x80\x042\t^[^\\s@]+$R\x04path\x12-\n" +
 	"\aversion\x18\x02 \x01(\tB\x13\xbaH\x10r\x0e\x18\x80\x012\t^[^\\s@]*$R\aversion\x12.\n" +
@@ -1534,8 +1545,9 @@ var file_lockstep_v1_module_service_proto_goTypes = []any{
 	(*Table)(nil),                      // 22: lockstep.v1.Table
 	(*ModuleSet)(nil),                  // 23: lockstep.v1.ModuleSet
 	(*Change)(nil),                     // 24: lockstep.v1.Change
-	(Engine)(0),                        // 25: lockstep.v1.Engine
-	(*Violation)(nil),                  // 26: lockstep.v1.Violation
+	(*Compatibility)(nil),              // 25: lockstep.v1.Compatibility
+	(Engine)(0),                        // 26: lockstep.v1.Engine
+	(*Violation)(nil),                  // 27: lockstep.v1.Violation
 }
 var file_lockstep_v1_module_service_proto_depIdxs = []int32{
 	2,  // 0: lockstep.v1.ListModulesResponse.modules:type_name -> lockstep.v1.OfferedModule
@@ -1549,42 +1561,43 @@ var file_lockstep_v1_module_service_proto_depIdxs = []int32{
 	21, // 8: lockstep.v1.CompareModulesResponse.from:type_name -> lockstep.v1.ModuleVersion
 	21, // 9: lockstep.v1.CompareModulesResponse.to:type_name -> lockstep.v1.ModuleVersion
 	24, // 10: lockstep.v1.CompareModulesResponse.changes:type_name -> lockstep.v1.Change
-	25, // 11: lockstep.v1.CheckModuleRequest.engines:type_name -> lockstep.v1.Engine
-	21, // 12: lockstep.v1.CheckModuleResponse.module:type_name -> lockstep.v1.ModuleVersion
-	12, // 13: lockstep.v1.CheckModuleResponse.problems:type_name -> lockstep.v1.ModuleProblem
-	25, // 14: lockstep.v1.CheckModuleResponse.engines:type_name -> lockstep.v1.Engine
-	21, // 15: lockstep.v1.CheckModuleResponse.against:type_name -> lockstep.v1.ModuleVersion
-	24, // 16: lockstep.v1.CheckModuleResponse.changes:type_name -> lockstep.v1.Change
-	26, // 17: lockstep.v1.ModuleProblem.violation:type_name -> lockstep.v1.Violation
-	25, // 18: lockstep.v1.ModuleProblem.engines:type_name -> lockstep.v1.Engine
-	21, // 19: lockstep.v1.ProposeManifestResponse.module:type_name -> lockstep.v1.ModuleVersion
-	15, // 20: lockstep.v1.ProposeManifestResponse.structs:type_name -> lockstep.v1.StructJudgement
-	26, // 21: lockstep.v1.ProposeManifestResponse.problems:type_name -> lockstep.v1.Violation
-	23, // 22: lockstep.v1.GetModuleGraphRequest.modules:type_name -> lockstep.v1.ModuleSet
-	18, // 23: lockstep.v1.GetModuleGraphResponse.modules:type_name -> lockstep.v1.ModuleNode
-	21, // 24: lockstep.v1.ModuleNode.module:type_name -> lockstep.v1.ModuleVersion
-	19, // 25: lockstep.v1.ModuleNode.required_by:type_name -> lockstep.v1.ModuleRequirement
-	20, // 26: lockstep.v1.ModuleNode.extends:type_name -> lockstep.v1.TableExtension
-	21, // 27: lockstep.v1.ModuleRequirement.by:type_name -> lockstep.v1.ModuleVersion
-	0,  // 28: lockstep.v1.ModuleService.ListModules:input_type -> lockstep.v1.ListModulesRequest
-	3,  // 29: lockstep.v1.ModuleService.ListModuleVersions:input_type -> lockstep.v1.ListModuleVersionsRequest
-	6,  // 30: lockstep.v1.ModuleService.GetModule:input_type -> lockstep.v1.GetModuleRequest
-	8,  // 31: lockstep.v1.ModuleService.CompareModules:input_type -> lockstep.v1.CompareModulesRequest
-	10, // 32: lockstep.v1.ModuleService.CheckModule:input_type -> lockstep.v1.CheckModuleRequest
-	13, // 33: lockstep.v1.ModuleService.ProposeManifest:input_type -> lockstep.v1.ProposeManifestRequest
-	16, // 34: lockstep.v1.ModuleService.GetModuleGraph:input_type -> lockstep.v1.GetModuleGraphRequest
-	1,  // 35: lockstep.v1.ModuleService.ListModules:output_type -> lockstep.v1.ListModulesResponse
-	4,  // 36: lockstep.v1.ModuleService.ListModuleVersions:output_type -> lockstep.v1.ListModuleVersionsResponse
-	7,  // 37: lockstep.v1.ModuleService.GetModule:output_type -> lockstep.v1.GetModuleResponse
-	9,  // 38: lockstep.v1.ModuleService.CompareModules:output_type -> lockstep.v1.CompareModulesResponse
-	11, // 39: lockstep.v1.ModuleService.CheckModule:output_type -> lockstep.v1.CheckModuleResponse
-	14, // 40: lockstep.v1.ModuleService.ProposeManifest:output_type -> lockstep.v1.ProposeManifestResponse
-	17, // 41: lockstep.v1.ModuleService.GetModuleGraph:output_type -> lockstep.v1.GetModuleGraphResponse
-	35, // [35:42] is the sub-list for method output_type
-	28, // [28:35] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	25, // 11: lockstep.v1.CompareModulesResponse.compatibility:type_name -> lockstep.v1.Compatibility
+	26, // 12: lockstep.v1.CheckModuleRequest.engines:type_name -> lockstep.v1.Engine
+	21, // 13: lockstep.v1.CheckModuleResponse.module:type_name -> lockstep.v1.ModuleVersion
+	12, // 14: lockstep.v1.CheckModuleResponse.problems:type_name -> lockstep.v1.ModuleProblem
+	26, // 15: lockstep.v1.CheckModuleResponse.engines:type_name -> lockstep.v1.Engine
+	21, // 16: lockstep.v1.CheckModuleResponse.against:type_name -> lockstep.v1.ModuleVersion
+	24, // 17: lockstep.v1.CheckModuleResponse.changes:type_name -> lockstep.v1.Change
+	27, // 18: lockstep.v1.ModuleProblem.violation:type_name -> lockstep.v1.Violation
+	26, // 19: lockstep.v1.ModuleProblem.engines:type_name -> lockstep.v1.Engine
+	21, // 20: lockstep.v1.ProposeManifestResponse.module:type_name -> lockstep.v1.ModuleVersion
+	15, // 21: lockstep.v1.ProposeManifestResponse.structs:type_name -> lockstep.v1.StructJudgement
+	27, // 22: lockstep.v1.ProposeManifestResponse.problems:type_name -> lockstep.v1.Violation
+	23, // 23: lockstep.v1.GetModuleGraphRequest.modules:type_name -> lockstep.v1.ModuleSet
+	18, // 24: lockstep.v1.GetModuleGraphResponse.modules:type_name -> lockstep.v1.ModuleNode
+	21, // 25: lockstep.v1.ModuleNode.module:type_name -> lockstep.v1.ModuleVersion
+	19, // 26: lockstep.v1.ModuleNode.required_by:type_name -> lockstep.v1.ModuleRequirement
+	20, // 27: lockstep.v1.ModuleNode.extends:type_name -> lockstep.v1.TableExtension
+	21, // 28: lockstep.v1.ModuleRequirement.by:type_name -> lockstep.v1.ModuleVersion
+	0,  // 29: lockstep.v1.ModuleService.ListModules:input_type -> lockstep.v1.ListModulesRequest
+	3,  // 30: lockstep.v1.ModuleService.ListModuleVersions:input_type -> lockstep.v1.ListModuleVersionsRequest
+	6,  // 31: lockstep.v1.ModuleService.GetModule:input_type -> lockstep.v1.GetModuleRequest
+	8,  // 32: lockstep.v1.ModuleService.CompareModules:input_type -> lockstep.v1.CompareModulesRequest
+	10, // 33: lockstep.v1.ModuleService.CheckModule:input_type -> lockstep.v1.CheckModuleRequest
+	13, // 34: lockstep.v1.ModuleService.ProposeManifest:input_type -> lockstep.v1.ProposeManifestRequest
+	16, // 35: lockstep.v1.ModuleService.GetModuleGraph:input_type -> lockstep.v1.GetModuleGraphRequest
+	1,  // 36: lockstep.v1.ModuleService.ListModules:output_type -> lockstep.v1.ListModulesResponse
+	4,  // 37: lockstep.v1.ModuleService.ListModuleVersions:output_type -> lockstep.v1.ListModuleVersionsResponse
+	7,  // 38: lockstep.v1.ModuleService.GetModule:output_type -> lockstep.v1.GetModuleResponse
+	9,  // 39: lockstep.v1.ModuleService.CompareModules:output_type -> lockstep.v1.CompareModulesResponse
+	11, // 40: lockstep.v1.ModuleService.CheckModule:output_type -> lockstep.v1.CheckModuleResponse
+	14, // 41: lockstep.v1.ModuleService.ProposeManifest:output_type -> lockstep.v1.ProposeManifestResponse
+	17, // 42: lockstep.v1.ModuleService.GetModuleGraph:output_type -> lockstep.v1.GetModuleGraphResponse
+	36, // [36:43] is the sub-list for method output_type
+	29, // [29:36] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_lockstep_v1_module_service_proto_init() }

@@ -230,7 +230,10 @@ type Plan struct {
 	// its digest.
 	Destructive bool `protobuf:"varint,10,opt,name=destructive,proto3" json:"destructive,omitempty"`
 	// Hash over everything that decides what runs.
-	Digest        string `protobuf:"bytes,11,opt,name=digest,proto3" json:"digest,omitempty"`
+	Digest string `protobuf:"bytes,11,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Whether code compiled against the module versions now deployed still works
+	// after this plan.
+	Compatibility *Compatibility `protobuf:"bytes,12,opt,name=compatibility,proto3" json:"compatibility,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -342,6 +345,168 @@ func (x *Plan) GetDigest() string {
 	return ""
 }
 
+func (x *Plan) GetCompatibility() *Compatibility {
+	if x != nil {
+		return x.Compatibility
+	}
+	return nil
+}
+
+// Compatibility says whether present code still works on the resulting schema.
+type Compatibility struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether its queries work.
+	Reads bool `protobuf:"varint,1,opt,name=reads,proto3" json:"reads,omitempty"`
+	// Whether its inserts, updates, upserts and deletes work.
+	Writes bool `protobuf:"varint,2,opt,name=writes,proto3" json:"writes,omitempty"`
+	// What breaks it.
+	Breaking      []*BreakingChange `protobuf:"bytes,3,rep,name=breaking,proto3" json:"breaking,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Compatibility) Reset() {
+	*x = Compatibility{}
+	mi := &file_lockstep_v1_plan_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Compatibility) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Compatibility) ProtoMessage() {}
+
+func (x *Compatibility) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_plan_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Compatibility.ProtoReflect.Descriptor instead.
+func (*Compatibility) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_plan_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Compatibility) GetReads() bool {
+	if x != nil {
+		return x.Reads
+	}
+	return false
+}
+
+func (x *Compatibility) GetWrites() bool {
+	if x != nil {
+		return x.Writes
+	}
+	return false
+}
+
+func (x *Compatibility) GetBreaking() []*BreakingChange {
+	if x != nil {
+		return x.Breaking
+	}
+	return nil
+}
+
+// BreakingChange is a change that breaks present code.
+type BreakingChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stable machine-readable name, such as "rename_column".
+	Op string `protobuf:"bytes,1,opt,name=op,proto3" json:"op,omitempty"`
+	// What it concerns: table, or table.name.
+	Object string `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	// The change in words.
+	Detail string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
+	// Why it breaks present code.
+	Why string `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`
+	// Whether queries break.
+	Reads bool `protobuf:"varint,5,opt,name=reads,proto3" json:"reads,omitempty"`
+	// Whether inserts, updates, upserts or deletes break.
+	Writes        bool `protobuf:"varint,6,opt,name=writes,proto3" json:"writes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BreakingChange) Reset() {
+	*x = BreakingChange{}
+	mi := &file_lockstep_v1_plan_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BreakingChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BreakingChange) ProtoMessage() {}
+
+func (x *BreakingChange) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_plan_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BreakingChange.ProtoReflect.Descriptor instead.
+func (*BreakingChange) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_plan_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *BreakingChange) GetOp() string {
+	if x != nil {
+		return x.Op
+	}
+	return ""
+}
+
+func (x *BreakingChange) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+func (x *BreakingChange) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *BreakingChange) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *BreakingChange) GetReads() bool {
+	if x != nil {
+		return x.Reads
+	}
+	return false
+}
+
+func (x *BreakingChange) GetWrites() bool {
+	if x != nil {
+		return x.Writes
+	}
+	return false
+}
+
 // Statement is one SQL statement of a plan.
 type Statement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -359,14 +524,20 @@ type Statement struct {
 	// without loss, or belongs to a step whose last statement carries them.
 	Reverse []string `protobuf:"bytes,6,rep,name=reverse,proto3" json:"reverse,omitempty"`
 	// Whether it is part of a rebuild of the table by copying.
-	Rebuild       bool `protobuf:"varint,7,opt,name=rebuild,proto3" json:"rebuild,omitempty"`
+	Rebuild bool `protobuf:"varint,7,opt,name=rebuild,proto3" json:"rebuild,omitempty"`
+	// Whether it runs after the revision is recorded: it removes for good what was
+	// moved aside, and has no reverse.
+	Final bool `protobuf:"varint,8,opt,name=final,proto3" json:"final,omitempty"`
+	// The same by the next weaker algorithms, strongest first: what runs instead
+	// when the server refuses this one.
+	Fallback      []string `protobuf:"bytes,9,rep,name=fallback,proto3" json:"fallback,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Statement) Reset() {
 	*x = Statement{}
-	mi := &file_lockstep_v1_plan_proto_msgTypes[1]
+	mi := &file_lockstep_v1_plan_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -378,7 +549,7 @@ func (x *Statement) String() string {
 func (*Statement) ProtoMessage() {}
 
 func (x *Statement) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_plan_proto_msgTypes[1]
+	mi := &file_lockstep_v1_plan_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -391,7 +562,7 @@ func (x *Statement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Statement.ProtoReflect.Descriptor instead.
 func (*Statement) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_plan_proto_rawDescGZIP(), []int{1}
+	return file_lockstep_v1_plan_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Statement) GetSql() string {
@@ -443,6 +614,20 @@ func (x *Statement) GetRebuild() bool {
 	return false
 }
 
+func (x *Statement) GetFinal() bool {
+	if x != nil {
+		return x.Final
+	}
+	return false
+}
+
+func (x *Statement) GetFallback() []string {
+	if x != nil {
+		return x.Fallback
+	}
+	return nil
+}
+
 // Hazard is something to know before a statement runs.
 type Hazard struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -456,7 +641,7 @@ type Hazard struct {
 
 func (x *Hazard) Reset() {
 	*x = Hazard{}
-	mi := &file_lockstep_v1_plan_proto_msgTypes[2]
+	mi := &file_lockstep_v1_plan_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -468,7 +653,7 @@ func (x *Hazard) String() string {
 func (*Hazard) ProtoMessage() {}
 
 func (x *Hazard) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_plan_proto_msgTypes[2]
+	mi := &file_lockstep_v1_plan_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -481,7 +666,7 @@ func (x *Hazard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hazard.ProtoReflect.Descriptor instead.
 func (*Hazard) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_plan_proto_rawDescGZIP(), []int{2}
+	return file_lockstep_v1_plan_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Hazard) GetKind() HazardKind {
@@ -502,7 +687,7 @@ var File_lockstep_v1_plan_proto protoreflect.FileDescriptor
 
 const file_lockstep_v1_plan_proto_rawDesc = "" +
 	"\n" +
-	"\x16lockstep/v1/plan.proto\x12\vlockstep.v1\x1a\x18lockstep/v1/change.proto\x1a\x18lockstep/v1/module.proto\"\xf0\x03\n" +
+	"\x16lockstep/v1/plan.proto\x12\vlockstep.v1\x1a\x18lockstep/v1/change.proto\x1a\x18lockstep/v1/module.proto\"\xb2\x04\n" +
 	"\x04Plan\x12+\n" +
 	"\x06engine\x18\x01 \x01(\x0e2\x13.lockstep.v1.EngineR\x06engine\x12%\n" +
 	"\x0eengine_version\x18\x02 \x01(\x05R\rengineVersion\x121\n" +
@@ -517,7 +702,19 @@ const file_lockstep_v1_plan_proto_rawDesc = "" +
 	"statements\x12 \n" +
 	"\vdestructive\x18\n" +
 	" \x01(\bR\vdestructive\x12\x16\n" +
-	"\x06digest\x18\v \x01(\tR\x06digest\"\xd2\x01\n" +
+	"\x06digest\x18\v \x01(\tR\x06digest\x12@\n" +
+	"\rcompatibility\x18\f \x01(\v2\x1a.lockstep.v1.CompatibilityR\rcompatibility\"v\n" +
+	"\rCompatibility\x12\x14\n" +
+	"\x05reads\x18\x01 \x01(\bR\x05reads\x12\x16\n" +
+	"\x06writes\x18\x02 \x01(\bR\x06writes\x127\n" +
+	"\bbreaking\x18\x03 \x03(\v2\x1b.lockstep.v1.BreakingChangeR\bbreaking\"\x90\x01\n" +
+	"\x0eBreakingChange\x12\x0e\n" +
+	"\x02op\x18\x01 \x01(\tR\x02op\x12\x16\n" +
+	"\x06object\x18\x02 \x01(\tR\x06object\x12\x16\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x10\n" +
+	"\x03why\x18\x04 \x01(\tR\x03why\x12\x14\n" +
+	"\x05reads\x18\x05 \x01(\bR\x05reads\x12\x16\n" +
+	"\x06writes\x18\x06 \x01(\bR\x06writes\"\x84\x02\n" +
 	"\tStatement\x12\x10\n" +
 	"\x03sql\x18\x01 \x01(\tR\x03sql\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12\x14\n" +
@@ -525,7 +722,9 @@ const file_lockstep_v1_plan_proto_rawDesc = "" +
 	"\vdestructive\x18\x04 \x01(\bR\vdestructive\x12-\n" +
 	"\ahazards\x18\x05 \x03(\v2\x13.lockstep.v1.HazardR\ahazards\x12\x18\n" +
 	"\areverse\x18\x06 \x03(\tR\areverse\x12\x18\n" +
-	"\arebuild\x18\a \x01(\bR\arebuild\"M\n" +
+	"\arebuild\x18\a \x01(\bR\arebuild\x12\x14\n" +
+	"\x05final\x18\b \x01(\bR\x05final\x12\x1a\n" +
+	"\bfallback\x18\t \x03(\tR\bfallback\"M\n" +
 	"\x06Hazard\x12+\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x17.lockstep.v1.HazardKindR\x04kind\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail*a\n" +
@@ -562,30 +761,34 @@ func file_lockstep_v1_plan_proto_rawDescGZIP() []byte {
 }
 
 var file_lockstep_v1_plan_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_lockstep_v1_plan_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_lockstep_v1_plan_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_lockstep_v1_plan_proto_goTypes = []any{
-	(Strategy)(0),         // 0: lockstep.v1.Strategy
-	(Engine)(0),           // 1: lockstep.v1.Engine
-	(HazardKind)(0),       // 2: lockstep.v1.HazardKind
-	(*Plan)(nil),          // 3: lockstep.v1.Plan
-	(*Statement)(nil),     // 4: lockstep.v1.Statement
-	(*Hazard)(nil),        // 5: lockstep.v1.Hazard
-	(*ModuleVersion)(nil), // 6: lockstep.v1.ModuleVersion
-	(*Verdict)(nil),       // 7: lockstep.v1.Verdict
+	(Strategy)(0),          // 0: lockstep.v1.Strategy
+	(Engine)(0),            // 1: lockstep.v1.Engine
+	(HazardKind)(0),        // 2: lockstep.v1.HazardKind
+	(*Plan)(nil),           // 3: lockstep.v1.Plan
+	(*Compatibility)(nil),  // 4: lockstep.v1.Compatibility
+	(*BreakingChange)(nil), // 5: lockstep.v1.BreakingChange
+	(*Statement)(nil),      // 6: lockstep.v1.Statement
+	(*Hazard)(nil),         // 7: lockstep.v1.Hazard
+	(*ModuleVersion)(nil),  // 8: lockstep.v1.ModuleVersion
+	(*Verdict)(nil),        // 9: lockstep.v1.Verdict
 }
 var file_lockstep_v1_plan_proto_depIdxs = []int32{
 	1, // 0: lockstep.v1.Plan.engine:type_name -> lockstep.v1.Engine
 	0, // 1: lockstep.v1.Plan.strategy:type_name -> lockstep.v1.Strategy
-	6, // 2: lockstep.v1.Plan.modules:type_name -> lockstep.v1.ModuleVersion
-	7, // 3: lockstep.v1.Plan.verdicts:type_name -> lockstep.v1.Verdict
-	4, // 4: lockstep.v1.Plan.statements:type_name -> lockstep.v1.Statement
-	5, // 5: lockstep.v1.Statement.hazards:type_name -> lockstep.v1.Hazard
-	2, // 6: lockstep.v1.Hazard.kind:type_name -> lockstep.v1.HazardKind
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	8, // 2: lockstep.v1.Plan.modules:type_name -> lockstep.v1.ModuleVersion
+	9, // 3: lockstep.v1.Plan.verdicts:type_name -> lockstep.v1.Verdict
+	6, // 4: lockstep.v1.Plan.statements:type_name -> lockstep.v1.Statement
+	4, // 5: lockstep.v1.Plan.compatibility:type_name -> lockstep.v1.Compatibility
+	5, // 6: lockstep.v1.Compatibility.breaking:type_name -> lockstep.v1.BreakingChange
+	7, // 7: lockstep.v1.Statement.hazards:type_name -> lockstep.v1.Hazard
+	2, // 8: lockstep.v1.Hazard.kind:type_name -> lockstep.v1.HazardKind
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_lockstep_v1_plan_proto_init() }
@@ -601,7 +804,7 @@ func file_lockstep_v1_plan_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lockstep_v1_plan_proto_rawDesc), len(file_lockstep_v1_plan_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -33,6 +33,8 @@ const (
 	RevisionOutcome_REVISION_OUTCOME_APPLIED RevisionOutcome = 1
 	// Failed; the tenant is exactly as before.
 	RevisionOutcome_REVISION_OUTCOME_ROLLED_BACK RevisionOutcome = 2
+	// There was nothing to do; recorded only for a request with an id.
+	RevisionOutcome_REVISION_OUTCOME_NOTHING_TO_DO RevisionOutcome = 3
 )
 
 // Enum value maps for RevisionOutcome.
@@ -41,11 +43,13 @@ var (
 		0: "REVISION_OUTCOME_UNSPECIFIED",
 		1: "REVISION_OUTCOME_APPLIED",
 		2: "REVISION_OUTCOME_ROLLED_BACK",
+		3: "REVISION_OUTCOME_NOTHING_TO_DO",
 	}
 	RevisionOutcome_value = map[string]int32{
-		"REVISION_OUTCOME_UNSPECIFIED": 0,
-		"REVISION_OUTCOME_APPLIED":     1,
-		"REVISION_OUTCOME_ROLLED_BACK": 2,
+		"REVISION_OUTCOME_UNSPECIFIED":   0,
+		"REVISION_OUTCOME_APPLIED":       1,
+		"REVISION_OUTCOME_ROLLED_BACK":   2,
+		"REVISION_OUTCOME_NOTHING_TO_DO": 3,
 	}
 )
 
@@ -90,6 +94,8 @@ const (
 	StatementOutcome_STATEMENT_OUTCOME_NOT_RUN StatementOutcome = 3
 	// Applied and then undone, because another failed.
 	StatementOutcome_STATEMENT_OUTCOME_ROLLED_BACK StatementOutcome = 4
+	// Left until the revision is recorded: it removes for good what was moved aside.
+	StatementOutcome_STATEMENT_OUTCOME_DEFERRED StatementOutcome = 5
 )
 
 // Enum value maps for StatementOutcome.
@@ -100,6 +106,7 @@ var (
 		2: "STATEMENT_OUTCOME_FAILED",
 		3: "STATEMENT_OUTCOME_NOT_RUN",
 		4: "STATEMENT_OUTCOME_ROLLED_BACK",
+		5: "STATEMENT_OUTCOME_DEFERRED",
 	}
 	StatementOutcome_value = map[string]int32{
 		"STATEMENT_OUTCOME_UNSPECIFIED": 0,
@@ -107,6 +114,7 @@ var (
 		"STATEMENT_OUTCOME_FAILED":      2,
 		"STATEMENT_OUTCOME_NOT_RUN":     3,
 		"STATEMENT_OUTCOME_ROLLED_BACK": 4,
+		"STATEMENT_OUTCOME_DEFERRED":    5,
 	}
 )
 
@@ -179,7 +187,9 @@ type Revision struct {
 	// The revision that this one went back to; 0 when it is no revert.
 	Reverts int64 `protobuf:"varint,19,opt,name=reverts,proto3" json:"reverts,omitempty"`
 	// Whether the database was adopted: found as the snapshot says, with nothing run.
-	Adopted       bool `protobuf:"varint,20,opt,name=adopted,proto3" json:"adopted,omitempty"`
+	Adopted bool `protobuf:"varint,20,opt,name=adopted,proto3" json:"adopted,omitempty"`
+	// The caller's name of the request; empty when it gave none.
+	RequestId     string `protobuf:"bytes,21,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -354,6 +364,13 @@ func (x *Revision) GetAdopted() bool {
 	return false
 }
 
+func (x *Revision) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 // ExecutedStatement is one statement as it ran.
 type ExecutedStatement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -522,7 +539,7 @@ var File_lockstep_v1_revision_proto protoreflect.FileDescriptor
 
 const file_lockstep_v1_revision_proto_rawDesc = "" +
 	"\n" +
-	"\x1alockstep/v1/revision.proto\x12\vlockstep.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\"\xf1\x06\n" +
+	"\x1alockstep/v1/revision.proto\x12\vlockstep.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\"\x90\a\n" +
 	"\bRevision\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x126\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1c.lockstep.v1.RevisionOutcomeR\aoutcome\x121\n" +
@@ -547,7 +564,9 @@ const file_lockstep_v1_revision_proto_rawDesc = "" +
 	"started_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x125\n" +
 	"\bduration\x18\x12 \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x18\n" +
 	"\areverts\x18\x13 \x01(\x03R\areverts\x12\x18\n" +
-	"\aadopted\x18\x14 \x01(\bR\aadopted\"\xe7\x01\n" +
+	"\aadopted\x18\x14 \x01(\bR\aadopted\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x15 \x01(\tR\trequestId\"\xe7\x01\n" +
 	"\x11ExecutedStatement\x12\x10\n" +
 	"\x03sql\x18\x01 \x01(\tR\x03sql\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12\x14\n" +
@@ -559,17 +578,19 @@ const file_lockstep_v1_revision_proto_rawDesc = "" +
 	"\x02op\x18\x01 \x01(\tR\x02op\x12\x16\n" +
 	"\x06object\x18\x02 \x01(\tR\x06object\x12\x16\n" +
 	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason*s\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason*\x97\x01\n" +
 	"\x0fRevisionOutcome\x12 \n" +
 	"\x1cREVISION_OUTCOME_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18REVISION_OUTCOME_APPLIED\x10\x01\x12 \n" +
-	"\x1cREVISION_OUTCOME_ROLLED_BACK\x10\x02*\xb4\x01\n" +
+	"\x1cREVISION_OUTCOME_ROLLED_BACK\x10\x02\x12\"\n" +
+	"\x1eREVISION_OUTCOME_NOTHING_TO_DO\x10\x03*\xd4\x01\n" +
 	"\x10StatementOutcome\x12!\n" +
 	"\x1dSTATEMENT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19STATEMENT_OUTCOME_APPLIED\x10\x01\x12\x1c\n" +
 	"\x18STATEMENT_OUTCOME_FAILED\x10\x02\x12\x1d\n" +
 	"\x19STATEMENT_OUTCOME_NOT_RUN\x10\x03\x12!\n" +
-	"\x1dSTATEMENT_OUTCOME_ROLLED_BACK\x10\x04B;Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
+	"\x1dSTATEMENT_OUTCOME_ROLLED_BACK\x10\x04\x12\x1e\n" +
+	"\x1aSTATEMENT_OUTCOME_DEFERRED\x10\x05B;Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
 
 var (
 	file_lockstep_v1_revision_proto_rawDescOnce sync.Once
