@@ -34,6 +34,10 @@ type fakeServer struct {
 	edition   int64
 	folds     int64
 	lockCode  *int64 // what sp_getapplock answers, whatever is held
+
+	// With a catalogue, batches are run on it, and queries answered from it.
+	catalogue  *catalogue
+	enterprise bool
 }
 
 func newFake() *fakeServer {
@@ -82,6 +86,7 @@ type fakeConn struct {
 	held []string
 	todo []string
 	dead bool
+	was  *catalogue // when the transaction began
 }
 
 func (c *fakeConn) Prepare(string) (driver.Stmt, error) { return nil, driver.ErrSkip }
@@ -98,6 +103,9 @@ func (c *fakeConn) Close() error {
 
 // undo ends the transaction; the server's lock is held.
 func (c *fakeConn) undo() {
+	if c.was != nil {
+		c.f.catalogue, c.was = c.was, nil
+	}
 	c.open, c.todo = false, nil
 	for _, name := range c.held {
 		delete(c.f.locks, name)
@@ -147,12 +155,17 @@ func (c *fakeConn) run(ctx context.Context, query string, args []driver.NamedVal
 			return &fakeRows{rows: [][]driver.Value{{int64(1)}}, err: err}, nil
 		}
 	}
-	return c.known(query)
+	return c.known(query, args) //nolint:contextcheck // the views are read at once
 }
 
 // known answers the batches of sessions.
-func (c *fakeConn) known(query string) (*fakeRows, error) {
+func (c *fakeConn) known(query string, args []driver.NamedValue) (*fakeRows, error) {
 	switch {
+	case c.f.catalogue != nil && strings.Contains(query, "FROM sys.") && strings.HasPrefix(strings.TrimSpace(query), "SELECT"):
+		return c.f.catalogue.ask(query, args)
+	case c.f.catalogue != nil && strings.HasPrefix(query, "SET LOCK_TIMEOUT") && strings.Contains(query, "SCHEMA_ID"):
+		_, batch, _ := strings.Cut(query, ";\n")
+		return &fakeRows{}, c.f.catalogue.run(batch, c.f.enterprise)
 	case strings.Contains(query, "ProductVersion"):
 		return &fakeRows{rows: [][]driver.Value{{c.f.version, c.f.edition, c.f.folds}}}, nil
 	case strings.HasSuffix(query, "BEGIN TRANSACTION"):
@@ -160,6 +173,9 @@ func (c *fakeConn) known(query string) (*fakeRows, error) {
 			return nil, errors.New("a transaction in a transaction")
 		}
 		c.open = true
+		if c.f.catalogue != nil {
+			c.was = c.f.catalogue.clone()
+		}
 	case strings.HasPrefix(query, "IF @@TRANCOUNT > 0 ROLLBACK"):
 		c.undo()
 	case query == commit:
@@ -167,10 +183,16 @@ func (c *fakeConn) known(query string) (*fakeRows, error) {
 			return nil, mssql.Error{Number: 3902, Message: "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION."}
 		}
 		c.f.committed = append(c.f.committed, c.todo...)
+		c.was = nil
 		c.undo()
 	case strings.HasPrefix(query, "IF XACT_STATE() <> 1 THROW"):
 		if !c.open {
 			return nil, mssql.Error{Number: 50000, Message: "lockstep: the transaction has been undone"}
+		}
+	case c.f.catalogue != nil && c.open && !strings.HasPrefix(query, "SET LOCK_TIMEOUT") && !strings.HasPrefix(strings.TrimSpace(query), "SELECT"):
+		if err := c.f.catalogue.run(query, c.f.enterprise); err != nil {
+			c.undo()
+			return nil, err
 		}
 	case write.MatchString(query) && c.open:
 		c.todo = append(c.todo, query)

@@ -246,6 +246,11 @@ func (s *state) renameIfThere(c schema.Change, t *schema.Table, from, to, kind s
 	if from == to {
 		return
 	}
+	if strings.EqualFold(from, to) { // as in rename
+		free := freeName(to)
+		s.renameIfThere(c, t, from, free, kind)
+		from = free
+	}
 	object := text(s.beside(t, from))
 	s.emit(c, fmt.Sprintf("rename %s to %s", from, to), fmt.Sprintf(
 		"IF OBJECT_ID(%s, %s) IS NOT NULL EXEC sys.sp_rename %s, %s, N'OBJECT'", object, text(kind), object, text(to)))
