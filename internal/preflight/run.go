@@ -132,16 +132,17 @@ func (r *run) countTables(ctx context.Context, checks []Check) error {
 func (r *run) together(ctx context.Context, checks []Check) error {
 	var at []int
 	var exprs []string
-	for i, c := range checks {
+	for i := range checks {
+		c := &checks[i]
 		rows := r.tables[c.Table]
 		if c.Unchecked != "" || c.try || !rows.known || rows.n == 0 || rows.n > bigTable {
 			continue
 		}
 		at = append(at, i)
-		if c.Kind.Blocks() || c.doubt != "" {
-			exprs = append(exprs, "CASE WHEN "+c.Holds+" THEN 1 ELSE 0 END")
-		} else {
+		if c.counts() {
 			exprs = append(exprs, "("+c.Total+")")
+		} else {
+			exprs = append(exprs, "CASE WHEN "+c.Holds+" THEN 1 ELSE 0 END")
 		}
 	}
 	answers, err := r.numbers(ctx, exprs)

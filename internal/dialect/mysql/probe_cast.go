@@ -127,7 +127,7 @@ func (c *cast) number() {
 		c.toInteger(col)
 	case t.base == "decimal" && f.base != "bit":
 		p, s := decimalSize(t)
-		c.misfit(dialect.OutOfRange, "%s", c.signed(fmt.Sprintf("ABS(ROUND(%s, %d)) >= 1%s", col, s, strings.Repeat("0", p-s)), col))
+		c.misfit(dialect.OutOfRange, "%s", c.signed(tooManyDigits(col, p, s), col))
 		c.out.Changed = fmt.Sprintf("%s <> ROUND(%s, %d)", col, col, s)
 	case t.base == "bit" && isInteger(f.base) && t.number() < 64:
 		c.misfit(dialect.OutOfRange, "(%s < 0 OR %s >= %s)", col, col, new(big.Int).Lsh(big.NewInt(1), uint(t.number())))
@@ -140,6 +140,11 @@ func (c *cast) number() {
 	default:
 		c.unknown("whether " + f.head() + " values are taken as " + t.head())
 	}
+}
+
+// tooManyDigits does without ABS, which fails for the lowest integer.
+func tooManyDigits(value string, p, s int) string {
+	return fmt.Sprintf("(ROUND(%[1]s, %[2]d) >= 1%[3]s OR ROUND(%[1]s, %[2]d) <= -1%[3]s)", value, s, strings.Repeat("0", p-s))
 }
 
 // signed adds the negative values, which an unsigned type does not take.
@@ -163,12 +168,14 @@ func (c *cast) toInteger(col string) {
 		c.misfit(dialect.OutOfRange, "(%s < 0 OR ROUND(%s) > %s)", col, col, high)
 	case c.f.base == "decimal":
 		c.misfit(dialect.OutOfRange, "ROUND(%s) NOT BETWEEN %s AND %s", col, low, high)
+	case c.t.base == "bigint": // what is too large is refused, or becomes the largest
+		c.out.Doubt = fmt.Sprintf("ABS(%s) >= %s", col, exactDouble)
+		if c.t.unsigned {
+			c.misfit(dialect.OutOfRange, "ROUND(%s) < 0", col)
+		}
 	default:
 		above := new(big.Int).Add(high, big.NewInt(1))
 		c.misfit(dialect.OutOfRange, "(ROUND(%s) < %s OR ROUND(%s) >= %s)", col, low, col, above)
-		if c.t.base == "bigint" {
-			c.out.Doubt = fmt.Sprintf("ABS(%s) >= %s AND ROUND(%s) >= %s AND ROUND(%s) < %s", col, exactDouble, col, low, col, above)
-		}
 	}
 	c.out.Changed = fmt.Sprintf("%s <> ROUND(%s)", col, col)
 }
@@ -178,6 +185,7 @@ func (c *cast) toInteger(col string) {
 const (
 	plainNumber  = `^ *[-+]?([0-9]+([.][0-9]+)?|[.][0-9]+)([eE][-+]?[0-9]{1,2})? *$`
 	looseNumber  = `^[[:space:]]*[-+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][-+]?[0-9]*)?[[:space:]]*$`
+	startsNumber = `^[[:space:]]*[-+]?[.]?[0-9]`
 	plainInteger = `^[[:space:]]*[-+]?[0-9]+[[:space:]]*$`
 )
 
@@ -195,8 +203,11 @@ func (c *cast) textToNumber() {
 	case t.base == "decimal" && decimalFits(t):
 		p, s := decimalSize(t)
 		exact := fmt.Sprintf("CAST(%s AS DECIMAL(65,%d))", c.col, min(30, s+10))
-		out = c.signed(fmt.Sprintf("ABS(ROUND(%s, %d)) >= 1%s", exact, s, strings.Repeat("0", p-s)), exact)
+		out = c.signed(tooManyDigits(exact, p, s), exact)
 		c.out.Value = fmt.Sprintf("ROUND(%s, %d)", exact, s)
+		if !c.maria && isText(c.f.base) { // MySQL cuts what follows the number, of these alone
+			loose = startsNumber
+		}
 	case isReal(t) && t.args == "" && !t.unsigned:
 		c.out.Value = "(" + c.col + " + 0e0)"
 		out = "FALSE"
@@ -314,10 +325,6 @@ func (c *cast) toEnum() {
 		return
 	}
 	none := fmt.Sprintf("RTRIM(%s) NOT IN (%s)", c.col, c.t.args)
-	if c.f.base == "enum" {
-		c.misfit(dialect.Unconvertible, "%s", none)
-		return
-	}
 	c.misfit(dialect.Unconvertible, "%s AND %s NOT REGEXP '^[0-9]+$'", none, c.col)
 	c.out.Doubt = fmt.Sprintf("%s AND %s REGEXP '^[0-9]+$'", none, c.col)
 }

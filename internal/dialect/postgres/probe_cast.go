@@ -195,6 +195,7 @@ const (
 	intInput  = `^` + blanks + `[-+]?[0-9]+` + blanks + `$`
 	numInput  = `^` + blanks + `[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?` + blanks + `$`
 	wordInput = `^` + blanks + `(nan|[-+]?inf(inity)?)` + blanks + `$`
+	hexInput  = `^` + blanks + `[-+]?0x`
 	boolInput = `^` + blanks + `(t|tr|tru|true|y|ye|yes|on|1|f|fa|fal|fals|false|n|no|of|off|0)` + blanks + `$`
 	uuidInput = `^(([0-9a-f]{4}-?){7}[0-9a-f]{4}|\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\})$`
 )
@@ -206,10 +207,9 @@ const validity = 16
 // fromText: from version 16 on the server says which texts are a value of a type.
 func (c *cast) fromText() {
 	low, high := integerBounds(c.t)
-	isBits := c.t == "bit" || c.t == "bit varying" // an explicit cast cuts these in silence
 	switch {
-	case c.major >= validity && isBits:
-		c.misfit(dialect.Unconvertible, "NOT pg_input_is_valid(%s::text, 'varbit')", c.col)
+	case c.t == "bit" || c.t == "bit varying": // which an explicit cast cuts in silence
+		c.out.Try = c.out.Value
 	case c.major >= validity:
 		c.misfit(dialect.Unconvertible, "NOT pg_input_is_valid(%s::text, %s)", c.col, literal(c.target))
 	case low != "":
@@ -228,7 +228,12 @@ func (c *cast) fromText() {
 
 func (c *cast) textToFraction() {
 	exact := c.col + "::numeric"
-	c.misfit(dialect.Unconvertible, "%s !~* '%s' AND %s !~* '%s'", c.col, numInput, c.col, wordInput)
+	if c.t != "numeric" { // the C library may read hexadecimal numbers, too
+		c.out.Doubt = c.col + " ~* '" + hexInput + "'"
+		c.misfit(dialect.Unconvertible, "%[1]s !~* '%[2]s' AND %[1]s !~* '%[3]s' AND %[1]s !~* '%[4]s'", c.col, numInput, wordInput, hexInput)
+	} else {
+		c.misfit(dialect.Unconvertible, "%[1]s !~* '%[2]s' AND %[1]s !~* '%[3]s'", c.col, numInput, wordInput)
+	}
 	var out string
 	switch {
 	case c.t == "numeric" && len(c.tm) == 2:
