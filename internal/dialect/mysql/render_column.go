@@ -131,10 +131,11 @@ func (r *render) modifyColumn(c diff.Change) error {
 }
 
 // convertible refuses what ALTER TABLE cannot do to generated columns, with error
-// 3106 or 1901: https://dev.mysql.com/doc/refman/8.4/en/alter-table-generated-columns.html
+// 3106 or 1901, and what would overwrite values that applications have stored:
+// https://dev.mysql.com/doc/refman/8.4/en/alter-table-generated-columns.html
 func (r *render) convertible(from, to *schema.Column) error {
 	f, t := parseType(from.Physical).kept, parseType(to.Physical).kept
-	if f == t || f != "VIRTUAL" && t != "VIRTUAL" {
+	if f == t || f == "STORED" && t == "" {
 		return nil
 	}
 	kind := func(kept string) string {
@@ -143,7 +144,7 @@ func (r *render) convertible(from, to *schema.Column) error {
 		}
 		return "generated and " + strings.ToLower(kept)
 	}
-	return fault.New(fault.Unsupported, "GENERATED_COLUMN", "column %s of %s is %s and cannot become %s: the engine does not do that",
+	return fault.New(fault.Unsupported, "GENERATED_COLUMN", "column %s of %s is %s and cannot become %s",
 		to.Name, r.name, kind(f), kind(t)).
 		Suggest("drop the column in one release and add it in the next, or give the new one another name")
 }

@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
@@ -86,7 +87,7 @@ func (r *render) key(c diff.Change) error {
 		now = c.To.PrimaryKey
 	}
 	m := r.unlessFulltext(inplace)
-	if len(now) == 0 {
+	if len(now) == 0 && !r.otherKey() {
 		m = copying
 	}
 	if len(old) > 0 {
@@ -99,6 +100,17 @@ func (r *render) key(c diff.Change) error {
 		r.newKey = len(r.group.parts) - 1
 	}
 	return nil
+}
+
+// otherKey tells whether MariaDB can order the table by a unique index once the
+// primary key is gone; MySQL copies it in any event.
+func (r *render) otherKey() bool {
+	return r.d.server.maria() && slices.ContainsFunc(r.after.Indexes, func(x *schema.Index) bool {
+		return x.Unique && !slices.ContainsFunc(x.Parts, func(p schema.IndexPart) bool {
+			c := r.after.Column(p.Column)
+			return c == nil || c.Nullable || p.Length > 0
+		})
+	})
 }
 
 func (r *render) renameIndex(c diff.Change) error {

@@ -144,18 +144,16 @@ func (r *render) split(g group) [][]part {
 	if len(g.parts) == 0 {
 		return nil
 	}
-	all, maria := weakest(g.parts), r.d.server.maria()
-	if all == copying || all == instant && !maria {
+	all := weakest(g.parts)
+	if all == copying {
 		return [][]part{g.parts}
 	}
 	key := func(p part) int {
-		switch {
-		case maria || all > nocopy:
-			return int(p.place)
-		case p.reshapes && p.method == instant:
-			return 0
+		k := 2 * int(p.place)
+		if all == nocopy && !r.d.server.maria() && !(p.reshapes && p.method == instant) {
+			k++
 		}
-		return 1
+		return k
 	}
 	parts := slices.Clone(g.parts)
 	slices.SortStableFunc(parts, func(a, b part) int { return key(a) - key(b) })

@@ -36,7 +36,7 @@ func nowName(column string) string { return dialect.CutName(nowPrefix+column, ma
 // be generated, is a number on both sides.
 func (r *render) keeps(from, to *schema.Column) bool {
 	f, t := parseType(from.Physical), parseType(to.Physical)
-	return f.expr == "" && !from.AutoIncrement && !to.AutoIncrement && (t.expr != "" || f.head() != t.head()) && !r.d.restores(f, t)
+	return f.expr == "" && !from.AutoIncrement && !to.AutoIncrement && f.head() != t.head() && !r.d.restores(f, t)
 }
 
 // keep renders a change of type that keeps the old values.
@@ -119,9 +119,6 @@ func (d *Dialect) restores(f, t typeText) bool {
 				*p = typeText{base: "longtext", charset: "utf8mb4", collation: "utf8mb4_bin"}
 			}
 		}
-	}
-	if t.expr != "" {
-		return false
 	}
 	switch {
 	case f.base == "json" || t.base == "json" || f.base == "bit" != (t.base == "bit"):

@@ -109,3 +109,38 @@ func (d *Dialect) admit(told string) (Server, error) {
 	}
 	return s, nil
 }
+
+// variants are the versions from which on a flavour behaves differently, oldest
+// first; the first is the oldest that is served.
+func (s Server) variants() []dialect.Version {
+	if s.maria() {
+		return []dialect.Version{
+			version(10, 6, 0),
+			version(10, 7, 0),  // UUID
+			version(10, 8, 1),  // descending indexes
+			version(10, 10, 0), // INET4
+			version(11, 7, 1),  // VECTOR
+		}
+	}
+	return []dialect.Version{
+		version(8, 0, 19),
+		version(8, 0, 28), // columns are renamed at once
+		version(8, 0, 29), // columns come and go at once
+		version(9, 0, 0),  // VECTOR
+	}
+}
+
+// For implements dialect.Versioned.
+func (d *Dialect) For(v dialect.Version) dialect.Dialect { return d.At(v) }
+
+// Variant implements dialect.Versioned.
+func (d *Dialect) Variant(v dialect.Version) string {
+	s := Server{Engine: d.server.Engine, Version: v}
+	out := s.variants()[0]
+	for _, from := range s.variants() {
+		if s.since(from, from) {
+			out = from
+		}
+	}
+	return fmt.Sprintf("%d.%d.%d", out.Major, out.Minor, out.Patch)
+}

@@ -10,7 +10,10 @@ import (
 	"github.com/lockstepdb/lockstep/internal/dialect"
 )
 
-var _ dialect.Witness = (*Dialect)(nil)
+var (
+	_ dialect.Witness   = (*Dialect)(nil)
+	_ dialect.Versioned = (*Dialect)(nil)
+)
 
 // noSuchTable is ER_NO_SUCH_TABLE.
 const noSuchTable = 1146
