@@ -82,6 +82,13 @@ func deref[T any](p *T) Option[T] {
 	return Some(*p)
 }
 
+func mapped[A, B any](p *A, convert func(A) B) *B {
+	if p == nil {
+		return nil
+	}
+	return ptr(convert(*p))
+}
+
 func unlessNil[T any](p *T) Option[*T] {
 	if p == nil {
 		return Option[*T]{}

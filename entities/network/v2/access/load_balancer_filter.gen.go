@@ -4,11 +4,10 @@ package access
 
 import (
 	"context"
+	"time"
 
 	"gorm.io/gen"
 	"gorm.io/gen/field"
-
-	"time"
 
 	"github.com/lockstepdb/lockstep/entities/network/v2"
 	"github.com/lockstepdb/lockstep/entities/network/v2/access/query"

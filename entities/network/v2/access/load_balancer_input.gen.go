@@ -9,8 +9,8 @@ import (
 	"github.com/lockstepdb/lockstep/entities/network/v2/access/query"
 )
 
-// LoadBalancerCreate is what a new load balancer is made of. An option that says
-// nothing leaves the column its default.
+// LoadBalancerCreate is what a new load balancer is made of. An option that
+// says nothing leaves the column its default.
 type LoadBalancerCreate struct {
 	Name                       string
 	Network                    string
@@ -76,8 +76,8 @@ func (in LoadBalancerCreate) check() error {
 	)
 }
 
-// LoadBalancerPortCreate is what a new load balancer port is made of. An option that says
-// nothing leaves the column its default, or what it has in a load balancer port that is
+// LoadBalancerPortCreate is what a new load balancer port is made of. An option that
+// says nothing leaves the column its default, or what it has in one that is
 // there already.
 type LoadBalancerPortCreate struct {
 	Port      int32
@@ -107,8 +107,8 @@ func (in LoadBalancerPortCreate) check() error {
 	)
 }
 
-// LoadBalancerBackendCreate is what a new load balancer backend is made of. An option that says
-// nothing leaves the column its default, or what it has in a load balancer backend that is
+// LoadBalancerBackendCreate is what a new load balancer backend is made of. An option that
+// says nothing leaves the column its default, or what it has in one that is
 // there already.
 type LoadBalancerBackendCreate struct {
 	Address    string

@@ -73,13 +73,26 @@ func (c *Column) CreateType() string {
 	return c.GoType()
 }
 
-// APIType is the type in package api: a pointer for what need not be said.
+// Optional tells that the column need not be said: package api has a pointer.
+func (c *Column) Optional() bool { return c.Defaulted() || c.pointer() }
+
+// APIType is the type in package api, which knows none of the entities' own.
 func (c *Column) APIType() string {
-	if c.Defaulted() || c.pointer() {
-		return "*" + c.BaseType()
+	if c.Optional() {
+		return "*" + c.apiBase()
 	}
-	return c.GoType()
+	return c.apiBase()
 }
+
+func (c *Column) apiBase() string {
+	if c.named() {
+		return c.Basic()
+	}
+	return c.BaseType()
+}
+
+// named tells that the type is a string, number or bool under another name.
+func (c *Column) named() bool { return c.Kind() != "" && c.Basic() != c.BaseType() }
 
 // Kind is how the column can be compared: string, number, bool, time; empty when
 // only the database knows.
@@ -88,7 +101,7 @@ func (c *Column) Kind() string {
 	switch {
 	case t.String() == "time.Time":
 		return "time"
-	case c.own(t):
+	case c.brings(t):
 		return ""
 	case t.Kind() == reflect.String:
 		return "string"
@@ -100,8 +113,8 @@ func (c *Column) Kind() string {
 	return ""
 }
 
-// own tells that a type brings its own way into the database.
-func (c *Column) own(t reflect.Type) bool {
+// brings tells that a type brings its own way into the database.
+func (c *Column) brings(t reflect.Type) bool {
 	_, valuer := reflect.New(t).Interface().(interface{ GormDataType() string })
 	_, has := reflect.PointerTo(t).MethodByName("Value")
 	return valuer || has || c.field.Serializer != nil
@@ -151,9 +164,26 @@ func (c *Column) APISelector() string {
 	return c.Leaf()
 }
 
+// ToAPI is the field of the type of package api, made from the entity.
+func (c *Column) ToAPI(row string) string {
+	row += "." + c.Selector()
+	switch {
+	case c.pointer() && c.named():
+		return convertPointer(row, c.BaseType(), c.Basic())
+	case c.pointer():
+		return row
+	case c.named():
+		row = c.Basic() + "(" + row + ")"
+	}
+	if c.Defaulted() {
+		return "ptr(" + row + ")"
+	}
+	return row
+}
+
 // FromAPI is the field of the input of Create, made from that of package api.
 func (c *Column) FromAPI(in string) string {
-	in += "." + c.APISelector()
+	in = c.fromAPI(in)
 	switch {
 	case c.Defaulted() && c.pointer():
 		return "unlessNil(" + in + ")"
@@ -166,7 +196,7 @@ func (c *Column) FromAPI(in string) string {
 // UpdateFromAPI is the field of the input of Update, made from that of package
 // api.
 func (c *Column) UpdateFromAPI(in string) string {
-	in += "." + c.APISelector()
+	in = c.fromAPI(in)
 	switch {
 	case c.pointer():
 		return "unlessNil(" + in + ")"
@@ -174,4 +204,21 @@ func (c *Column) UpdateFromAPI(in string) string {
 		return "deref(" + in + ")"
 	}
 	return "Some(" + in + ")"
+}
+
+// fromAPI is the field of package api in the entity's own type, a pointer if it is
+// optional.
+func (c *Column) fromAPI(in string) string {
+	in += "." + c.APISelector()
+	switch {
+	case !c.named():
+		return in
+	case c.Optional():
+		return convertPointer(in, c.Basic(), c.BaseType())
+	}
+	return c.BaseType() + "(" + in + ")"
+}
+
+func convertPointer(value, from, to string) string {
+	return "mapped(" + value + ", func(v " + from + ") " + to + " { return " + to + "(v) })"
 }

@@ -76,6 +76,14 @@ func (e *Entity) Package() string {
 // Title is the entity's name in comments and errors.
 func (e *Entity) Title() string { return words(e.Name) }
 
+// A is the title with its article.
+func (e *Entity) A() string {
+	if strings.ContainsAny(e.Title()[:1], "aeiou") {
+		return "an " + e.Title()
+	}
+	return "a " + e.Title()
+}
+
 // Family is the entity with its children.
 func (e *Entity) Family() []*Entity {
 	out := []*Entity{e}

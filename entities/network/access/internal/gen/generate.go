@@ -136,9 +136,9 @@ func family(roots []*Entity) []*Entity {
 	return out
 }
 
-// importsOf lists the packages of all column types, and time, which filters use.
+// importsOf lists the packages of all column types; time stands in the templates.
 func importsOf(roots []*Entity) []string {
-	seen := map[string]bool{"time": true}
+	seen := map[string]bool{}
 	for _, e := range family(roots) {
 		seen[e.Type.PkgPath()] = true
 		for _, c := range e.Columns {
@@ -146,5 +146,6 @@ func importsOf(roots []*Entity) []string {
 		}
 	}
 	delete(seen, "") // of the types that need none
+	delete(seen, "time")
 	return slices.Sorted(maps.Keys(seen))
 }
