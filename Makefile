@@ -37,8 +37,11 @@ run: build ## run the server (make run ARGS="preview …" for a command)
 	$(BIN) $(ARGS)
 
 .PHONY: generate
-generate: .tools/proto.stamp ## regenerate the API's code and documents
+generate: .tools/proto.stamp .tools/sqlc.stamp ## regenerate the API's code and documents, and the control store's queries
 	PATH="$(TOOLS):$$PATH" buf generate
+	go run ./internal/control/gen schema
+	$(TOOLS)/sqlc generate -f internal/control/sqlc.yaml
+	go run ./internal/control/gen adapters
 
 .PHONY: lint
 lint: .tools/lint.stamp .tools/proto.stamp ## check code, layers, formatting and protos
@@ -67,7 +70,7 @@ engines-down: ## stop what `make engines` started
 	@scripts/engines.sh down
 
 .PHONY: tools
-tools: .tools/dev.stamp .tools/proto.stamp .tools/lint.stamp ## build the pinned generators and linters
+tools: .tools/dev.stamp .tools/proto.stamp .tools/sqlc.stamp .tools/lint.stamp ## build the pinned generators and linters
 
 # A set of tools is built again when its module changes.
 .tools/%.stamp: tools/%/go.mod tools/%/go.sum
