@@ -49,6 +49,10 @@ lint: .tools/lint.stamp .tools/proto.stamp ## check code, layers, formatting and
 	PATH="$(TOOLS):$$PATH" buf lint
 	@bash scripts/hygiene.sh
 
+.PHONY: check-deploy
+check-deploy: build ## check deploy/: chart, Dockerfile, compose file, dashboard, alerts, systemd unit
+	@bash scripts/check-deploy.sh
+
 .PHONY: fmt
 fmt: .tools/lint.stamp ## format all Go code
 	$(TOOLS)/golangci-lint fmt ./...
