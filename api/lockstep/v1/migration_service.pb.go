@@ -570,7 +570,8 @@ type ExecuteMigrationRequest struct {
 	// Digest of the plan that was previewed. Execution is refused when the plan
 	// has changed since. Required when the plan is destructive.
 	PlanDigest string `protobuf:"bytes,4,opt,name=plan_digest,json=planDigest,proto3" json:"plan_digest,omitempty"`
-	// Who asks, for the record.
+	// Who asks, for the record. A caller who proved who they are may leave it out;
+	// what is given is recorded beside their name: "alice (by ci)".
 	Actor string `protobuf:"bytes,5,opt,name=actor,proto3" json:"actor,omitempty"`
 	// How long to wait for another execution on the same tenant to end; 10s when
 	// not set.
@@ -1423,7 +1424,8 @@ type AdoptDatabaseRequest struct {
 	Modules *ModuleSet `protobuf:"bytes,1,opt,name=modules,proto3" json:"modules,omitempty"`
 	// Target URL of the database.
 	Target string `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
-	// Who asks, for the record.
+	// Who asks, for the record. A caller who proved who they are may leave it out;
+	// what is given is recorded beside their name: "alice (by ci)".
 	Actor string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
 	// Only compare and report; record nothing.
 	Preview bool `protobuf:"varint,4,opt,name=preview,proto3" json:"preview,omitempty"`
@@ -1820,7 +1822,8 @@ type RevertMigrationRequest struct {
 	Strategy Strategy `protobuf:"varint,3,opt,name=strategy,proto3,enum=lockstep.v1.Strategy" json:"strategy,omitempty"`
 	// Digest of the plan that was previewed; required when it is destructive.
 	PlanDigest string `protobuf:"bytes,4,opt,name=plan_digest,json=planDigest,proto3" json:"plan_digest,omitempty"`
-	// Who asks, for the record.
+	// Who asks, for the record. A caller who proved who they are may leave it out;
+	// what is given is recorded beside their name: "alice (by ci)".
 	Actor string `protobuf:"bytes,5,opt,name=actor,proto3" json:"actor,omitempty"`
 	// As in ExecuteMigrationRequest.
 	LockWait *durationpb.Duration `protobuf:"bytes,6,opt,name=lock_wait,json=lockWait,proto3" json:"lock_wait,omitempty"`

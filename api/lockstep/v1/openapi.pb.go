@@ -25,10 +25,15 @@ var File_lockstep_v1_openapi_proto protoreflect.FileDescriptor
 
 const file_lockstep_v1_openapi_proto_rawDesc = "" +
 	"\n" +
-	"\x19lockstep/v1/openapi.proto\x12\vlockstep.v1\x1a.protoc-gen-openapiv2/options/annotations.protoB\xe0\x03\x92A\xa1\x03\x12\xf7\x02\n" +
+	"\x19lockstep/v1/openapi.proto\x12\vlockstep.v1\x1a.protoc-gen-openapiv2/options/annotations.protoB\xae\x05\x92A\xef\x04\x12\xf7\x02\n" +
 	"\blockstep\x12\xab\x02Keeps every tenant's database in step with the entity modules that the business services compile in. Errors are google.rpc.Status: details hold an ErrorInfo (domain \"lockstep\", a stable reason, metadata kind and rolled_back), BadRequest.field_violations, and a LocalizedMessage with what to do next.*9\n" +
 	"\n" +
-	"Apache-2.0\x12+https://www.apache.org/licenses/LICENSE-2.02\x02v1*\x01\x012\x10application/json:\x10application/jsonZ9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
+	"Apache-2.0\x12+https://www.apache.org/licenses/LICENSE-2.02\x02v1*\x02\x01\x022\x10application/json:\x10application/jsonZ\xbc\x01\n" +
+	"\xb9\x01\n" +
+	"\x06Bearer\x12\xae\x01\b\x02\x12\x98\x01Bearer and a token: a static one (lks_…) or one of the identity provider. A client certificate does as well; a server on loopback may ask for neither.\x1a\rAuthorization \x02b\f\n" +
+	"\n" +
+	"\n" +
+	"\x06Bearer\x12\x00Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
 
 var file_lockstep_v1_openapi_proto_goTypes = []any{}
 var file_lockstep_v1_openapi_proto_depIdxs = []int32{
