@@ -161,6 +161,8 @@ func classifyUnsupported(n uint16) verdict {
 	switch n {
 	case 1845, 1846, 4092: // ALGORITHM or LOCK; too many row versions
 		return verdict{fault.Unsupported, dialect.ReasonAlgorithmUnsupported, "run the statement without ALGORITHM and LOCK, when the table is quiet"}
+	case 3753, 3756, 3757, 3758, 3761, 3762: // functional indexes
+		return verdict{fault.Unsupported, "NOT_SUPPORTED", "the expression cannot be indexed so: give it a size with CAST(… AS CHAR(191)), or index a generated column"}
 	case 1101, 1170, 1178, 1235, 3152, 3754:
 		return verdict{fault.Unsupported, "NOT_SUPPORTED", "this engine cannot do it"}
 	}

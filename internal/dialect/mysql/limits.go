@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lockstepdb/lockstep/internal/schema"
@@ -108,9 +109,58 @@ func keyWidth(t typeText, length int) int {
 	return width(t)
 }
 
-// rowProblem says why a row does not fit: the limit of the server, not that of
-// InnoDB's page, which depends on what the rows hold.
-func rowProblem(t *schema.Table) string {
+// pageBytes is what a row in InnoDB's DYNAMIC format takes of a page of 16 KB at
+// least, as the servers reckon it: of long columns MySQL keeps 40 bytes there,
+// and MariaDB 20 when they can be longer than 255.
+// https://dev.mysql.com/doc/refman/8.4/en/innodb-row-format.html
+// https://mariadb.com/kb/en/troubleshooting-row-size-too-large-errors-with-innodb/
+func (d *Dialect) pageBytes(t *schema.Table) int {
+	const header, hidden, rowID = 5, 13, 6
+	total, nullable := header+hidden, 0
+	if len(t.PrimaryKey) == 0 {
+		total += rowID
+	}
+	for _, c := range t.Columns {
+		typ := parseType(c.Physical)
+		if typ.kept == "VIRTUAL" {
+			continue
+		}
+		if c.Nullable {
+			nullable++
+		}
+		total += d.pageWidth(typ, slices.Contains(t.PrimaryKey, c.Name))
+	}
+	return total + (nullable+7)/8
+}
+
+// pageWidth is that of one column; inline: it is part of the key, and so never
+// kept outside.
+func (d *Dialect) pageWidth(t typeText, inline bool) int {
+	const mysqlPart, mariaPart, short = 40, 20, 255
+	var bytes int
+	switch {
+	case t.base == "char" && charBytes(t) > 1, t.base == "varchar":
+		bytes = t.number() * charBytes(t)
+	case t.base == "varbinary":
+		bytes = t.number()
+	case isText(t.base), isBlob(t.base), isSpatial(t.base), t.base == "json", t.base == "vector":
+		bytes = short + 1
+	default:
+		return width(t)
+	}
+	switch {
+	case inline, d.server.maria() && bytes <= short:
+	case d.server.maria():
+		bytes = mariaPart
+	default:
+		bytes = min(bytes, mysqlPart)
+	}
+	return bytes + 1
+}
+
+// rowProblem says why a row does not fit: the limit of the server, and that of
+// InnoDB's page where it is certain whatever the rows hold.
+func (d *Dialect) rowProblem(t *schema.Table) string {
 	total, nullable := 0, 0
 	for _, c := range t.Columns {
 		total += width(parseType(c.Physical))
@@ -119,7 +169,9 @@ func rowProblem(t *schema.Table) string {
 		}
 	}
 	total += (nullable + 7) / 8
-	switch {
+	switch inPage := d.pageBytes(t); {
+	case inPage >= maxPageBytes:
+		return fmt.Sprintf("a row of table %q takes %d bytes of a page even when all that can be is kept outside, and InnoDB has room for %d", t.Name, inPage, maxPageBytes-1)
 	case total > maxRowBytes:
 		return fmt.Sprintf("a row of table %q can take %d bytes, and %d are the most", t.Name, total, maxRowBytes)
 	case len(t.Columns) > maxColumns:

@@ -48,7 +48,7 @@ func (d *Dialect) lowerSchema(s *schema.Schema, report dialect.Report) {
 			d.lowerIndex(t, x, report)
 		}
 		d.checkKey(t, "the primary key", keyParts(t.PrimaryKey), false, report)
-		if problem := rowProblem(t); problem != "" {
+		if problem := d.rowProblem(t); problem != "" {
 			report(t.Name, t.Origin, "make columns smaller, or text, or split the table", "%s", problem)
 		}
 		d.checkColumns(t, report)
@@ -157,6 +157,8 @@ func (d *Dialect) lowerIndex(t *schema.Table, x *schema.Index, report dialect.Re
 		}
 		if c := t.Column(p.Column); c != nil && p.Length >= parseType(c.Physical).number() && isSized(parseType(c.Physical).base) {
 			p.Length = 0 // the whole value
+		} else if c != nil && p.Length > 0 && !hasPrefixes(parseType(c.Physical).base) {
+			say("leave the length out", "%s is over the beginning of column %q, and a value of %s has none", what, c.Name, c.Physical)
 		}
 	}
 	d.checkKey(t, what, x.Parts, x.Unique, report)
@@ -166,3 +168,6 @@ func (d *Dialect) lowerIndex(t *schema.Table, x *schema.Index, report dialect.Re
 func isSized(base string) bool {
 	return slices.Contains([]string{"char", "varchar", "binary", "varbinary"}, base)
 }
+
+// hasPrefixes tells the types of which an index can be over the beginning.
+func hasPrefixes(base string) bool { return isSized(base) || isText(base) || isBlob(base) }

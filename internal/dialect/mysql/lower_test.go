@@ -107,15 +107,16 @@ func TestWhatTheEngineCannot(t *testing.T) {
 		change       func(*schema.Table)
 		mysql, maria string // part of what is said; "": it is allowed
 	}{
-		"partial":          {index(&schema.Index{Name: "x", Parts: keyParts([]string{"a"}), Where: "a > 1"}), "no partial indexes", "no partial indexes"},
-		"expression":       {index(&schema.Index{Name: "x", Parts: []schema.IndexPart{{Expr: "lower(a)"}}}), "", "no indexes on expressions"},
-		"collation":        {index(&schema.Index{Name: "x", Parts: []schema.IndexPart{{Column: "a", Collate: "c"}}}), "no collations", "no collations"},
-		"method":           {index(&schema.Index{Name: "x", Method: "gin", Parts: keyParts([]string{"a"})}), "no index type gin", "no index type gin"},
-		"unique full text": {index(&schema.Index{Name: "x", Method: "FULLTEXT", Unique: true, Parts: keyParts([]string{"a"})}), "cannot be both", "cannot be both"},
-		"json":             {index(over("x", false, "j")), "cannot be over the json", "cannot be over the json"},
-		"long key":         {index(over("x", false, "big")), "4000 bytes", "4000 bytes"},
-		"long unique key":  {index(over("x", true, "big")), "4000 bytes", ""},
-		"many parts":       {index(over("x", false, many(17)...)), "17 columns", ""},
+		"partial":            {index(&schema.Index{Name: "x", Parts: keyParts([]string{"a"}), Where: "a > 1"}), "no partial indexes", "no partial indexes"},
+		"expression":         {index(&schema.Index{Name: "x", Parts: []schema.IndexPart{{Expr: "lower(a)"}}}), "", "no indexes on expressions"},
+		"collation":          {index(&schema.Index{Name: "x", Parts: []schema.IndexPart{{Column: "a", Collate: "c"}}}), "no collations", "no collations"},
+		"method":             {index(&schema.Index{Name: "x", Method: "gin", Parts: keyParts([]string{"a"})}), "no index type gin", "no index type gin"},
+		"unique full text":   {index(&schema.Index{Name: "x", Method: "FULLTEXT", Unique: true, Parts: keyParts([]string{"a"})}), "cannot be both", "cannot be both"},
+		"json":               {index(over("x", false, "j")), "cannot be over the json", "cannot be over the json"},
+		"long key":           {index(over("x", false, "big")), "4000 bytes", "4000 bytes"},
+		"long unique key":    {index(over("x", true, "big")), "4000 bytes", ""},
+		"prefix of a number": {index(&schema.Index{Name: "x", Parts: []schema.IndexPart{{Column: "id", Length: 4}}}), "has none", "has none"},
+		"many parts":         {index(over("x", false, many(17)...)), "17 columns", ""},
 		"support's name": {func(x *schema.Table) {
 			fk(schema.ForeignKey{Columns: []string{"id"}})(x)
 			index(over("F", false, "a"))(x)

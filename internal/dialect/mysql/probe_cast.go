@@ -136,7 +136,7 @@ func (c *cast) number() {
 		if t.base == "float" {
 			high = "3.4028234663852886e38"
 		}
-		c.misfit(dialect.OutOfRange, "%s", c.signed(fmt.Sprintf("ABS(%s) > %s", col, high), col))
+		c.misfit(dialect.OutOfRange, "%s", c.signed(fmt.Sprintf("%s NOT BETWEEN -%s AND %s", col, high, high), col))
 	default:
 		c.unknown("whether " + f.head() + " values are taken as " + t.head())
 	}
@@ -169,7 +169,7 @@ func (c *cast) toInteger(col string) {
 	case c.f.base == "decimal":
 		c.misfit(dialect.OutOfRange, "ROUND(%s) NOT BETWEEN %s AND %s", col, low, high)
 	case c.t.base == "bigint": // what is too large is refused, or becomes the largest
-		c.out.Doubt = fmt.Sprintf("ABS(%s) >= %s", col, exactDouble)
+		c.out.Doubt = fmt.Sprintf("(%[1]s >= %[2]s OR %[1]s <= -%[2]s)", col, exactDouble)
 		if c.t.unsigned {
 			c.misfit(dialect.OutOfRange, "ROUND(%s) < 0", col)
 		}

@@ -150,7 +150,7 @@ func (r *render) split(g group) [][]part {
 	}
 	key := func(p part) int {
 		k := 2 * int(p.place)
-		if all == nocopy && !r.d.server.maria() && !(p.reshapes && p.method == instant) {
+		if all == nocopy && !r.d.server.maria() && (!p.reshapes || p.method > instant) {
 			k++
 		}
 		return k

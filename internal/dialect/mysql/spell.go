@@ -41,10 +41,11 @@ func (d *Dialect) onUpdate(c *schema.Column) string {
 }
 
 // moment gives the current time the column's fractional digits, without which
-// MySQL refuses it, while MariaDB takes any:
+// MySQL refuses it (GORM's `default:CURRENT_TIMESTAMP` on its own datetime(3)
+// fails there) and MariaDB cuts it:
 // https://dev.mysql.com/doc/refman/8.4/en/timestamp-initialization.html
-func (d *Dialect) moment(t typeText, v string) string {
-	if d.server.maria() || t.base != "datetime" && t.base != "timestamp" {
+func (*Dialect) moment(t typeText, v string) string {
+	if t.base != "datetime" && t.base != "timestamp" {
 		return v
 	}
 	name, args, _ := strings.Cut(strings.ToLower(v), "(")

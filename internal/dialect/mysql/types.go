@@ -19,6 +19,7 @@ const (
 	maxIdentifier = 64    // characters
 	maxKeyBytes   = 3072  // of all parts of an InnoDB index
 	maxRowBytes   = 65535 // of all columns but the contents of TEXT, BLOB and JSON
+	maxPageBytes  = 8126  // of a row in a page of 16 KB, which is not reached
 	maxColumns    = 1017
 	maxIndexes    = 64 // secondary ones
 	bytesPerChar  = 4  // utf8mb4

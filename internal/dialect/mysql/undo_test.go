@@ -222,8 +222,10 @@ func TestWhatCannotBeGenerated(t *testing.T) {
 	t.Parallel()
 	for _, d := range flavours() {
 		for _, c := range [][2]string{
-			{"int", "int generated always as (n + 1) stored"}, {"int", "int generated always as (n + 1) virtual"},
-			{"int generated always as (n + 1) virtual", "int"}, {"int generated always as (n + 1) virtual", "int generated always as (n + 1) stored"},
+			{"int", "int generated always as (n + 1) stored"},
+			{"int", "int generated always as (n + 1) virtual"},
+			{"int generated always as (n + 1) virtual", "int"},
+			{"int generated always as (n + 1) virtual", "int generated always as (n + 1) stored"},
 		} {
 			table := func(typ string) *schema.Schema {
 				low, err := d.Lower(&schema.Schema{Tables: []*schema.Table{{Name: "t", Columns: []*schema.Column{raw("n", "int"), raw("c", typ)}}}})
