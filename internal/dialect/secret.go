@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 )
 
 // redacted is what a secret prints as.
@@ -29,11 +30,18 @@ func NewSecret(text string) Secret {
 const passwordBytes = 24
 
 // GeneratePassword makes a password of 32 characters, each safe in a URL, out of
-// 192 random bits.
+// 192 random bits less the one or so that it costs to hold a character of
+// every sort, which servers' policies ask for.
 func GeneratePassword() Secret {
-	var b [passwordBytes]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program first
-	return NewSecret(base64.RawURLEncoding.EncodeToString(b[:]))
+	for {
+		var b [passwordBytes]byte
+		_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program first
+		text := base64.RawURLEncoding.EncodeToString(b[:])
+		if strings.ContainsAny(text, "-_") && strings.ContainsAny(text, "0123456789") &&
+			strings.ToLower(text) != text && strings.ToUpper(text) != text {
+			return NewSecret(text)
+		}
+	}
 }
 
 // Reveal returns the password, for connectors and for who stores it encrypted.
