@@ -17,6 +17,7 @@ import (
 
 	"github.com/lockstepdb/lockstep/internal/compose"
 	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/dialect/mysql"
 	"github.com/lockstepdb/lockstep/internal/dialect/postgres"
 	"github.com/lockstepdb/lockstep/internal/dialect/sqlite"
 	"github.com/lockstepdb/lockstep/internal/entity"
@@ -29,7 +30,9 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden sections")
 
 // engines are in the order of the golden sections.
-func engines() []dialect.Dialect { return []dialect.Dialect{postgres.New(), sqlite.New()} }
+func engines() []dialect.Dialect {
+	return []dialect.Dialect{postgres.New(), mysql.New(), mysql.New(mysql.WithMariaDB()), sqlite.New()}
+}
 
 // TestGolden runs every case of testdata/golden: one archive holds the entities
 // before and after, the strategies to try, and for each of these and each
