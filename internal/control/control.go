@@ -10,7 +10,8 @@
 // Every error is a fault. The reasons that all methods share: STORE_UNREACHABLE
 // and STORE_READ_ONLY (Unavailable), STORE_BUSY (Conflict; it was tried again
 // before), STORE_DEADLINE (Deadline), CANCELED (Canceled), STORE_FULL
-// (Exhausted), STORE_FAILED (Bug).
+// (Exhausted), STORE_FAILED (Bug); and of those that write, STORE_COMMIT_UNKNOWN
+// when the connection broke while the store committed.
 package control
 
 import (
@@ -70,7 +71,8 @@ const (
 	ReasonLeaseLost         = "LEASE_LOST"
 	ReasonStoreBusy         = "STORE_BUSY"
 	ReasonStoreUnreachable  = "STORE_UNREACHABLE"
-	ReasonStoreTooNew       = "STORE_TOO_NEW" // a newer lockstep upgraded the store
+	ReasonCommitUnknown     = "STORE_COMMIT_UNKNOWN" // a change may have been written, or not
+	ReasonStoreTooNew       = "STORE_TOO_NEW"        // a newer lockstep upgraded the store
 )
 
 // LeaseStore gives exclusive rights across replicas. A lease ends by itself, so

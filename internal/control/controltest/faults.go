@@ -227,6 +227,9 @@ func sweep(
 			require.Equal(t, after, now, plan.String())
 		} else {
 			require.Contains(t, []string{before, after}, now, "all or nothing:\n%s", plan)
+			if now == after && after != before {
+				require.Equal(t, control.ReasonCommitUnknown, fault.ReasonOf(err), "what may be written is said to be so:\n%s", plan)
+			}
 			if err := run(t.Context(), healthy); err != nil {
 				require.Equal(t, already, fault.ReasonOf(err), plan.String())
 			}

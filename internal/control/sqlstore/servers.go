@@ -64,16 +64,17 @@ func (s *Store) setServer(r *query.Server, labels map[string]string, address *se
 	if given != nil {
 		stored, err := s.cfg.Keys.Store(*given, control.ServerPlace(r.ID))
 		switch {
-		case fault.KindOf(err) == fault.Invalid && err != nil:
-			c.fault("secret", err)
-		case err != nil:
-			return err
-		case stored.Kind() == secret.Server:
+		case err == nil && stored.Kind() == secret.Server:
 			c.report("secret", "", "a server has a secret of its own")
+		case err == nil:
+			r.Secret, r.SecretKey = stored.Encode(), stored.KeyID()
+		case fault.KindOf(err) != fault.Invalid:
+			return err
+		default:
+			c.fault("secret", err)
 		}
-		r.Secret, r.SecretKey = stored.Encode(), stored.KeyID()
-		c.needsUser(r.Address, stored)
 	}
+	c.needsUser(r.Address, secret.Decode(r.Secret))
 	return c.err(control.ReasonServerInvalid, "server")
 }
 

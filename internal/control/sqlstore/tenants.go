@@ -100,19 +100,21 @@ func (s *Store) setTarget(c *checks, r *tenantRow, target *secret.Redacted, give
 			given = &secret.Given{Inline: a.Password}
 		}
 	}
-	if given == nil {
-		return nil
+	if given != nil {
+		stored, err := s.cfg.Keys.Store(*given, control.TenantPlace(r.ID))
+		switch {
+		case err == nil:
+			r.Secret, r.SecretKey = stored.Encode(), stored.KeyID()
+		case fault.KindOf(err) != fault.Invalid:
+			return err
+		default:
+			c.fault("secret", err)
+		}
 	}
-	stored, err := s.cfg.Keys.Store(*given, control.TenantPlace(r.ID))
-	switch {
-	case fault.KindOf(err) == fault.Invalid && err != nil:
-		c.fault("secret", err)
-	case err != nil:
-		return err
-	case stored.Kind() == secret.Server && r.ServerID == "":
+	stored := secret.Decode(r.Secret)
+	if stored.Kind() == secret.Server && r.ServerID == "" {
 		c.report("secret", "name the server, or give a secret", "the tenant is on no server whose secret it could use")
 	}
-	r.Secret, r.SecretKey = stored.Encode(), stored.KeyID()
 	c.needsUser(r.Target, stored)
 	return nil
 }

@@ -128,7 +128,21 @@ func (s *Store) transact(ctx context.Context, write bool, work func(ctx context.
 	if err := work(ctx, tx.Queries(s.watch)); err != nil {
 		return err
 	}
-	return s.watch(ctx, "Commit", func(context.Context) error { return tx.Commit() })
+	return uncertain(s.watch(ctx, "Commit", func(context.Context) error { return tx.Commit() }))
+}
+
+// uncertain says of a commit without an answer what is known of it: nothing. Only
+// the engine's own refusal means that nothing was written.
+func uncertain(err error) error {
+	if err == nil || fault.KindOf(err) == fault.Conflict || fault.KindOf(err) == fault.Exhausted {
+		return err
+	}
+	kind := fault.KindOf(err)
+	if kind == fault.Bug {
+		kind = fault.Unavailable
+	}
+	return fault.Wrap(err, kind, control.ReasonCommitUnknown, "the control store did not say whether the change was written").
+		Suggest("read it again, and repeat the change if it is not there")
 }
 
 // randomID returns 128 random bits.
