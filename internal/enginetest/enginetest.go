@@ -83,6 +83,14 @@ func MariaDB(t testing.TB) []Server {
 	return Servers(t, "mariadb")
 }
 
+// SQLServer returns the SQL Server and Azure SQL servers of this run. Their DSN is
+// sqlserver://user:password@host:1433?database=master, of a user who may make
+// databases and, in that one, schemas and users.
+func SQLServer(t testing.TB) []Server {
+	t.Helper()
+	return Servers(t, "sqlserver")
+}
+
 // SQLite returns the target URL of a database file that does not exist yet, in
 // a directory of the test's own.
 func SQLite(t testing.TB) string {
@@ -140,7 +148,10 @@ func version(t testing.TB, s Server) string {
 	if v, ok := versions.Load(s.DSN); ok {
 		return v.(string) //nolint:forcetypeassert // only strings are stored
 	}
-	question := map[string]string{"postgres": "SHOW server_version", "mysql": "SELECT VERSION()", "mariadb": "SELECT VERSION()"}[s.Engine]
+	question := map[string]string{
+		"postgres": "SHOW server_version", "mysql": "SELECT VERSION()", "mariadb": "SELECT VERSION()",
+		"sqlserver": "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128))",
+	}[s.Engine]
 	if question == "" {
 		return s.Name
 	}

@@ -18,6 +18,9 @@ import (
 // URL. It is dropped when the test ends, with whatever is still connected.
 func FreshDatabase(t testing.TB, s Server) string {
 	t.Helper()
+	if s.Engine == "sqlserver" {
+		return freshSQLServer(t, s)
+	}
 	if s.Engine != "postgres" {
 		name, target := UnusedDatabase(t, s)
 		run(t, connect(t, s), "CREATE DATABASE "+name)
@@ -61,7 +64,11 @@ func UnusedSchema(t testing.TB, s Server) (name, target string) {
 	t.Helper()
 	name = uniqueName()
 	admin := connect(t, s)
-	t.Cleanup(func() { run(t, admin, "DROP SCHEMA IF EXISTS "+name+" CASCADE") })
+	if s.Engine == "sqlserver" {
+		unusedSQLServerSchema(t, admin, name)
+	} else {
+		t.Cleanup(func() { run(t, admin, "DROP SCHEMA IF EXISTS "+name+" CASCADE") })
+	}
 	u := parse(t, s.DSN)
 	q := u.Query()
 	q.Set("schema", name)
@@ -89,6 +96,8 @@ func Connect(t testing.TB, target string) *sql.DB {
 		dsn = u.String()
 	case "mysql", "mariadb":
 		driver, dsn = "mysql", mysqlDSN(u)
+	case "sqlserver":
+		return connectSQLServer(t, u)
 	default:
 		t.Fatalf("enginetest cannot connect to %s", u.Scheme)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/plan"
 	"github.com/lockstepdb/lockstep/internal/schema"
 	"github.com/lockstepdb/lockstep/internal/strategy"
@@ -42,6 +43,17 @@ type Harness struct {
 	// Refused are transitions that the server refuses as they are planned today,
 	// with the reason.
 	Refused map[string]string
+	// Unplanned are transitions, and cases of RowsStay, that the dialect refuses
+	// while it plans, with the reason.
+	Unplanned map[string]string
+	// Queries has the suite's queries in this engine's words, where it cannot
+	// take them as they are.
+	Queries map[string]string
+	// Adapt, when set, makes a random schema one that the engine can have.
+	Adapt func(*schema.Schema)
+	// Only names the laws to run; none: all. It is for a simulation, which has no
+	// rows.
+	Only []string
 }
 
 // Failure is a statement that fails, and how it must be classified.
@@ -72,6 +84,9 @@ func Run(t *testing.T, h Harness) {
 		"RandomWalks":    randomWalks,
 		"Undo":           undo,
 	} {
+		if len(h.Only) > 0 && !slices.Contains(h.Only, name) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, h)
@@ -125,6 +140,21 @@ func (x *tenant) plan(s *schema.Schema) *plan.Plan {
 	require.NoError(x.t, err)
 	return p
 }
+
+// unplanned checks that a plan is refused for a reason, and tells whether one was
+// given.
+func (x *tenant) unplanned(s *schema.Schema, reason string) bool {
+	x.t.Helper()
+	if reason == "" {
+		return false
+	}
+	_, err := plan.Build(x.t.Context(), x.d, plan.Input{Strategy: strategy.Full, Base: x.now, Target: x.lower(s)})
+	require.Equal(x.t, reason, fault.ReasonOf(err))
+	return true
+}
+
+// name is a table as statements of a session name it.
+func (x *tenant) name(table string) string { return dialect.TableName(x.d, table) }
 
 // apply runs a plan up to its commit.
 func (x *tenant) apply(p *plan.Plan) error {
@@ -228,6 +258,9 @@ func (x *tenant) exec(statements ...string) {
 // strings runs a query without lockstep and returns its one column as text.
 func (x *tenant) strings(query string) []string {
 	x.t.Helper()
+	if own, ok := x.h.Queries[query]; ok {
+		query = own
+	}
 	db := x.h.Connect(x.t, x.url)
 	defer func() { _ = db.Close() }()
 	rows, err := db.QueryContext(x.t.Context(), query)

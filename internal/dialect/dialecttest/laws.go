@@ -26,9 +26,9 @@ func capabilities(t *testing.T, h Harness) {
 
 	tx, err := s.Begin(t.Context(), dialect.TxOptions{CreateNamespace: true})
 	require.NoError(t, err)
-	_, err = tx.ExecContext(t.Context(), "CREATE TABLE one (a integer)")
+	_, err = tx.ExecContext(t.Context(), "CREATE TABLE "+x.name("one")+" (a integer)")
 	require.NoError(t, err)
-	_, err = tx.ExecContext(t.Context(), "CREATE INDEX shared ON one (a)")
+	_, err = tx.ExecContext(t.Context(), "CREATE INDEX shared ON "+x.name("one")+" (a)")
 	require.NoError(t, err)
 	require.NoError(t, tx.Rollback(t.Context()))
 	assert.Equal(t, caps.TransactionalDDL, len(x.strings(h.Catalog)) == 0, "TransactionalDDL")
@@ -38,13 +38,13 @@ func capabilities(t *testing.T, h Harness) {
 	require.NoError(t, x.apply(x.plan(tables(table("one", id(), col("a", varchar(9)), index(schema.Index{Name: "shared", Parts: on("a")})), table("two", id(), col("a", varchar(9)))))))
 	tx, err = s.Begin(t.Context(), dialect.TxOptions{})
 	require.NoError(t, err)
-	_, err = tx.ExecContext(t.Context(), "CREATE INDEX shared ON two (a)")
+	_, err = tx.ExecContext(t.Context(), "CREATE INDEX shared ON "+x.name("two")+" (a)")
 	assert.Equal(t, caps.IndexNamesPerSchema, err != nil, "IndexNamesPerSchema")
 	require.NoError(t, tx.Rollback(t.Context()))
 
 	tx, err = s.Begin(t.Context(), dialect.TxOptions{})
 	require.NoError(t, err)
-	_, err = tx.ExecContext(t.Context(), "ALTER TABLE one ADD CONSTRAINT fk FOREIGN KEY (id) REFERENCES two (id)")
+	_, err = tx.ExecContext(t.Context(), "ALTER TABLE "+x.name("one")+" ADD CONSTRAINT fk FOREIGN KEY (id) REFERENCES "+x.name("two")+" (id)")
 	assert.Equal(t, caps.AltersByCopy, err != nil, "AltersByCopy")
 	require.NoError(t, tx.Rollback(t.Context()))
 
@@ -111,7 +111,7 @@ func waitersSeeWhatWasDone(t *testing.T, h Harness) {
 		go func() {
 			tx, err := s.Begin(t.Context(), dialect.TxOptions{LockWait: 20 * time.Second, CreateNamespace: true})
 			if err == nil {
-				_, err = tx.ExecContext(t.Context(), "DELETE FROM t")
+				_, err = tx.ExecContext(t.Context(), "DELETE FROM "+x.name("t"))
 			}
 			if err == nil {
 				err = tx.Commit(t.Context())
@@ -122,7 +122,7 @@ func waitersSeeWhatWasDone(t *testing.T, h Harness) {
 		}()
 	}
 	time.Sleep(50 * time.Millisecond)
-	_, err = holder.ExecContext(t.Context(), "CREATE TABLE t (a integer)")
+	_, err = holder.ExecContext(t.Context(), "CREATE TABLE "+x.name("t")+" (a integer)")
 	require.NoError(t, err)
 	require.NoError(t, holder.Commit(t.Context()))
 	for range waiters {
@@ -137,10 +137,10 @@ func deadContexts(t *testing.T, x *tenant) {
 	ctx, cancel := context.WithCancel(t.Context())
 	tx, err := s.Begin(ctx, dialect.TxOptions{})
 	require.NoError(t, err)
-	_, err = tx.ExecContext(ctx, "CREATE TABLE left_over (a integer)")
+	_, err = tx.ExecContext(ctx, "CREATE TABLE "+x.name("left_over")+" (a integer)")
 	require.NoError(t, err)
 	cancel()
-	_, err = tx.ExecContext(ctx, "CREATE TABLE left_over_too (a integer)")
+	_, err = tx.ExecContext(ctx, "CREATE TABLE "+x.name("left_over_too")+" (a integer)")
 	require.Error(t, err)
 	assert.Equal(t, fault.Canceled, x.d.Classify(err).Kind, "%T %v", err, err)
 	require.Error(t, tx.Commit(ctx), "nothing is committed for a caller that is gone")
@@ -152,7 +152,7 @@ func deadContexts(t *testing.T, x *tenant) {
 
 	abandoned, err := x.openUncleaned().Begin(t.Context(), dialect.TxOptions{LockWait: time.Second})
 	require.NoError(t, err)
-	_, err = abandoned.ExecContext(t.Context(), "CREATE TABLE left_over_again (a integer)")
+	_, err = abandoned.ExecContext(t.Context(), "CREATE TABLE "+x.name("left_over_again")+" (a integer)")
 	require.NoError(t, err)
 	require.NoError(t, x.last.Close(), "a session that is closed takes its transaction along")
 	next, err = x.open().Begin(t.Context(), dialect.TxOptions{LockWait: 10 * time.Second})

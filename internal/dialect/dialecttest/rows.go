@@ -80,6 +80,9 @@ func rowsStay(t *testing.T, h Harness) {
 			x := newTenant(t, h)
 			x.migrate(c.from)
 			x.exec(c.rows...)
+			if x.unplanned(c.to, h.Unplanned[c.name]) {
+				return
+			}
 			x.migrate(c.to)
 			x.exec(c.then...)
 			assert.Equal(t, c.want, x.strings(c.query))

@@ -187,7 +187,7 @@ func (u *undoer) write() []written {
 		w := written{table: t.Name, insert: u.insert(live, u.next)}
 		for _, c := range live.Columns {
 			key := live.Column("id")
-			if key == nil || t.Column("id") == nil || !c.Nullable || t.Column(c.Name) == nil || len(live.Indexes) > 0 || c.Name == "id" || isKey(live, c.Name) {
+			if key == nil || t.Column("id") == nil || !c.Nullable || t.Column(c.Name) == nil || len(live.Indexes) > 0 || u.related(t.Name, c.Name) {
 				continue
 			}
 			v := u.value(live, c, u.next+30, true)
@@ -201,10 +201,22 @@ func (u *undoer) write() []written {
 	return out
 }
 
-func isKey(t *schema.Table, column string) bool {
-	return slices.Contains(t.PrimaryKey, column) || slices.ContainsFunc(t.ForeignKeys, func(f *schema.ForeignKey) bool {
-		return slices.Contains(f.Columns, column)
-	})
+// related tells whether a column is part of a key in either schema, or refers to
+// one, or is referred to: an application changes no such thing on its own.
+func (u *undoer) related(table, column string) bool {
+	for _, s := range []*schema.Schema{u.from, u.to} {
+		for _, t := range s.Tables {
+			if t.Name == table && slices.Contains(t.PrimaryKey, column) {
+				return true
+			}
+			for _, f := range t.ForeignKeys {
+				if t.Name == table && slices.Contains(f.Columns, column) || f.RefTable == table && slices.Contains(f.RefColumns, column) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // live is a table as it is halfway: columns of either schema, whichever is there.

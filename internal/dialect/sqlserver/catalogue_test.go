@@ -42,6 +42,7 @@ type simColumn struct {
 	length, precision, scale int    // as sys.columns has them
 	collation                string
 	nullable, identity       bool
+	unsaid                   bool   // neither NULL nor NOT NULL was written
 	defName, def             string // "": none
 	computed                 string // the text behind AS
 	persisted                bool

@@ -25,13 +25,13 @@ func (i *interpreter) define(t *simTable, d *ast.TableDefinition) error {
 }
 
 func (i *interpreter) addColumn(t *simTable, d *ast.ColumnDefinition) error {
-	col := &simColumn{name: d.ColumnIdentifier.Value, nullable: true}
+	col := &simColumn{name: d.ColumnIdentifier.Value, nullable: true, unsaid: true}
 	if t.column(col.name) != nil {
 		return refusal(2705, "Column names in each table must be unique. Column name '%s' is specified more than once.", col.name)
 	}
 	for _, c := range d.Constraints {
 		if n, ok := c.(*ast.NullableConstraintDefinition); ok {
-			col.nullable = n.Nullable
+			col.nullable, col.unsaid = n.Nullable, false
 		}
 	}
 	if d.ComputedColumnExpression != nil {
@@ -63,7 +63,7 @@ func (i *interpreter) addColumn(t *simTable, d *ast.ColumnDefinition) error {
 }
 
 func (i *interpreter) addDefault(t *simTable, col *simColumn, d *ast.DefaultConstraintDefinition) error {
-	name := d.ConstraintIdentifier.Value
+	name := i.given(d.ConstraintIdentifier, "DF__"+t.name+"__"+col.name)
 	switch {
 	case col.def != "":
 		return refusal(1781, "Column already has a DEFAULT bound to it.")
@@ -72,6 +72,25 @@ func (i *interpreter) addDefault(t *simTable, col *simColumn, d *ast.DefaultCons
 	}
 	col.defName, col.def = name, "(default)"
 	return nil
+}
+
+// notNullByKey: in CREATE TABLE a column of the key that does not say is NOT NULL,
+// and one that numbers rows always is.
+func (i *interpreter) notNullByKey(t *simTable, x *simIndex, columns []*ast.ColumnWithSortOrder) {
+	for _, c := range columns {
+		parts := c.Column.MultiPartIdentifier.Identifiers
+		if col := t.column(parts[len(parts)-1].Value); x.primary && col != nil && col.unsaid {
+			col.nullable = false
+		}
+	}
+}
+
+// given is a constraint's name, or one that the server makes up.
+func (i *interpreter) given(name *ast.Identifier, otherwise string) string {
+	if name != nil {
+		return name.Value
+	}
+	return fmt.Sprintf("%s__%X", otherwise, i.c.id())
 }
 
 // setType fills sys.columns in as its documentation says.
@@ -252,10 +271,11 @@ func (i *interpreter) addConstraint(t *simTable, c ast.TableConstraint) error {
 		}
 		t.checks = append(t.checks, k)
 	case *ast.UniqueConstraintDefinition:
-		x := &simIndex{id: i.c.id(), name: c.ConstraintIdentifier.Value, primary: c.IsPrimaryKey, unique: true, constr: !c.IsPrimaryKey}
+		x := &simIndex{id: i.c.id(), name: i.given(c.ConstraintIdentifier, "PK__"+t.name), primary: c.IsPrimaryKey, unique: true, constr: !c.IsPrimaryKey}
 		if i.c.taken(t.schema, x.name) {
 			return refusal(2714, "There is already an object named '%s' in the database.", x.name)
 		}
+		i.notNullByKey(t, x, c.Columns)
 		return i.addIndex(t, x, c.Columns)
 	case *ast.ForeignKeyConstraintDefinition:
 		return i.addForeignKey(t, c)

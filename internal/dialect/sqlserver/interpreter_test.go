@@ -74,6 +74,10 @@ func (i *interpreter) statement(s ast.Statement) error {
 		return i.dropIndex(s)
 	case *ast.DropTableStatement:
 		return i.dropTable(s)
+	case *ast.DeleteStatement: // there are no rows
+		if _, err := i.c.table(deletedFrom(s)); err != nil {
+			return refusal(208, "Invalid object name.")
+		}
 	case *ast.DeclareVariableStatement:
 		return i.declare(s)
 	case *ast.IfStatement:
@@ -92,6 +96,13 @@ func (i *interpreter) statement(s ast.Statement) error {
 		return fmt.Errorf("%w: %T", errNotPlanned, s)
 	}
 	return nil
+}
+
+func deletedFrom(s *ast.DeleteStatement) *ast.SchemaObjectName {
+	if named, ok := s.DeleteSpecification.Target.(*ast.NamedTableReference); ok {
+		return named.SchemaObject
+	}
+	return &ast.SchemaObjectName{BaseIdentifier: &ast.Identifier{}}
 }
 
 func (i *interpreter) createTable(s *ast.CreateTableStatement) error {

@@ -22,7 +22,7 @@ CREATE TABLE sys.identity_columns (object_id INT, column_id INT, seed_value INT,
 CREATE TABLE sys.computed_columns (object_id INT, column_id INT, definition TEXT, is_persisted INT);
 CREATE TABLE sys.default_constraints (name TEXT, object_id INT, parent_object_id INT, parent_column_id INT, definition TEXT, is_system_named INT);
 CREATE TABLE sys.check_constraints (name TEXT, object_id INT, parent_object_id INT, definition TEXT, is_disabled INT);
-CREATE TABLE sys.key_constraints (name TEXT, object_id INT, parent_object_id INT, type TEXT, unique_index_id INT);
+CREATE TABLE sys.key_constraints (name TEXT, object_id INT, parent_object_id INT, type TEXT, unique_index_id INT, is_system_named INT);
 CREATE TABLE sys.indexes (object_id INT, name TEXT, index_id INT, type INT, type_desc TEXT, is_unique INT, is_primary_key INT, is_unique_constraint INT, is_disabled INT, is_hypothetical INT, has_filter INT, filter_definition TEXT);
 CREATE TABLE sys.index_columns (object_id INT, index_id INT, index_column_id INT, column_id INT, key_ordinal INT, is_descending_key INT, is_included_column INT);
 CREATE TABLE sys.foreign_keys (name TEXT, object_id INT, parent_object_id INT, referenced_object_id INT, is_disabled INT, delete_referential_action INT, update_referential_action INT);
@@ -98,7 +98,7 @@ func (w *writer) table(c *catalogue, t *simTable, schema int, types map[string]i
 			w.row("computed_columns", t.id, col.id, col.computed, col.persisted)
 		}
 		if col.def != "" {
-			w.row("default_constraints", col.defName, t.id*1000+col.id, t.id, col.id, col.def, false)
+			w.row("default_constraints", col.defName, t.id*1000+col.id, t.id, col.id, col.def, systemNamed(col.defName))
 		}
 	}
 	for n, x := range t.keys {
@@ -131,12 +131,15 @@ func (w *writer) index(t *simTable, id int, x *simIndex) {
 	}
 	w.row("indexes", t.id, x.name, id, kind, desc, x.unique, x.primary, x.constr, false, false, x.filter != "", filter)
 	if x.primary || x.constr {
-		w.row("key_constraints", x.name, x.id, t.id, map[bool]string{true: "PK", false: "UQ"}[x.primary], id)
+		w.row("key_constraints", x.name, x.id, t.id, map[bool]string{true: "PK", false: "UQ"}[x.primary], id, systemNamed(x.name))
 	}
 	for n, name := range x.columns {
 		w.row("index_columns", t.id, id, n+1, t.column(name).id, n+1, x.desc[n], false)
 	}
 }
+
+// systemNamed tells the names that the simulation made up.
+func systemNamed(name string) bool { return strings.Contains(name, "__") }
 
 var national = regexp.MustCompile(`\bN'`)
 
@@ -150,6 +153,7 @@ func (c *catalogue) ask(query string, args []driver.NamedValue) (*fakeRows, erro
 		}
 	}
 	query = strings.ReplaceAll(national.ReplaceAllString(query, "'"), "DB_NAME()", "'db'")
+	query = strings.ReplaceAll(query, "SCHEMA_NAME()", "'dbo'")
 	values := make([]any, len(args))
 	for i, a := range args {
 		values[i] = sql.Named(fmt.Sprintf("p%d", i+1), a.Value)
