@@ -14,7 +14,6 @@ import (
 	"google.golang.org/grpc"
 	grpcstatus "google.golang.org/grpc/status"
 
-	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
 	"github.com/lockstepdb/lockstep/internal/access"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/rpc/status"
@@ -118,7 +117,7 @@ func wire(method string, err error) error {
 // deadline bounds a call that brought no deadline of its own.
 func (c chain) deadline(ctx context.Context, method string) (context.Context, context.CancelFunc) {
 	limit := c.cfg.RequestTimeout
-	if method == lockstepv1.MigrationService_ExecuteMigration_FullMethodName {
+	if c.guard.policy[method].Mutates {
 		limit = c.cfg.ExecuteTimeout
 	}
 	if _, has := ctx.Deadline(); has || limit <= 0 || !strings.HasPrefix(method, ours) {

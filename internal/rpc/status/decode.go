@@ -69,7 +69,7 @@ func transport(st *status.Status, err error) *fault.Error {
 	switch st.Code() {
 	case codes.Unavailable:
 		return wrap(fault.Unavailable, "SERVER_UNREACHABLE", "the lockstep server cannot be reached").
-			Suggest("check --address, and that `lockstep serve` runs there")
+			Suggest("check --address, whether the server speaks TLS (--tls), and that `lockstep serve` runs there")
 	case codes.DeadlineExceeded:
 		return wrap(fault.Deadline, "DEADLINE_EXCEEDED", "the server did not answer in time").Suggest("try again")
 	case codes.Canceled:
