@@ -20,6 +20,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/dialect/mysql"
 	"github.com/lockstepdb/lockstep/internal/dialect/postgres"
 	"github.com/lockstepdb/lockstep/internal/dialect/sqlite"
+	"github.com/lockstepdb/lockstep/internal/dialect/sqlserver"
 	"github.com/lockstepdb/lockstep/internal/entity"
 	"github.com/lockstepdb/lockstep/internal/module"
 	"github.com/lockstepdb/lockstep/internal/plan"
@@ -31,7 +32,7 @@ var update = flag.Bool("update", false, "rewrite the golden sections")
 
 // engines are in the order of the golden sections.
 func engines() []dialect.Dialect {
-	return []dialect.Dialect{postgres.New(), mysql.New(), mysql.New(mysql.WithMariaDB()), sqlite.New()}
+	return []dialect.Dialect{postgres.New(), mysql.New(), mysql.New(mysql.WithMariaDB()), sqlite.New(), sqlserver.New()}
 }
 
 // TestGolden runs every case of testdata/golden: one archive holds the entities
