@@ -1,6 +1,10 @@
 package dialect
 
-import "context"
+import (
+	"context"
+
+	"github.com/lockstepdb/lockstep/internal/secret"
+)
 
 // Provisioner is a Dialect that can make a place for a tenant on a server.
 type Provisioner interface {
@@ -14,7 +18,7 @@ type ProvisionSession interface {
 	// Do carries out one step. What is there already is of kind Exists, and then
 	// nothing was changed. The password is for CreateUser alone; it is in no
 	// error, and where the server takes a hash only that is sent.
-	Do(ctx context.Context, step ProvisionStep, password Secret) error
+	Do(ctx context.Context, step ProvisionStep, password secret.Redacted) error
 	// Undo takes back one step that Do carried out, and can be run again. A
 	// database or schema that holds tables is kept, with kind Refused and reason
 	// NOT_EMPTY, unless contents is set.

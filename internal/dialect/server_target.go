@@ -6,6 +6,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
 // ParseServer reads the URL of a server: a target URL whose database may be left
@@ -57,7 +59,7 @@ func (t Target) On(database, schema string) Target {
 }
 
 // As returns the same target for another login.
-func (t Target) As(user string, password Secret) Target {
+func (t Target) As(user string, password secret.Redacted) Target {
 	t.Options = maps.Clone(t.Options)
 	t.User, t.password = user, password.Reveal()
 	return t

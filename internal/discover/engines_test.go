@@ -19,6 +19,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/discover"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/faultdb"
+	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
 // These tests share their servers with others that run at the same time, so
@@ -214,7 +215,7 @@ func brokenProvisions(t *testing.T, c provisionCase) {
 }
 
 // requireNoSecret looks for a password in everything an error can print.
-func requireNoSecret(t testing.TB, err error, password dialect.Secret) {
+func requireNoSecret(t testing.TB, err error, password secret.Redacted) {
 	t.Helper()
 	var look func(error)
 	look = func(err error) {

@@ -18,6 +18,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/enginetest"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/faultdb"
+	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
 // family is one server of MySQL or MariaDB.
@@ -237,7 +238,7 @@ func TestMySQLDegrades(t *testing.T) {
 		f.database(t, f.prefix+"_unseen")
 		account := f.user(t, f.prefix+"_admin", "%")
 		whole := read(t, f.engine(nil), f.target, discover.Options{})
-		admin := f.target.As(f.prefix+"_admin", dialect.NewSecret(testPassword))
+		admin := f.target.As(f.prefix+"_admin", secret.New(testPassword))
 
 		execAll(t, f.admin, "GRANT SELECT ON "+f.prefix+"_seen.* TO "+account)
 		state := read(t, f.engine(nil), admin, discover.Options{})
@@ -329,7 +330,7 @@ func TestMySQLProvision(t *testing.T) {
 		require.NoError(t, discover.Undo(t.Context(), c.open(nil), made, true), "again")
 		require.Equal(t, before, only(read(t, f.engine(nil), f.target, discover.Options{}), f.prefix))
 
-		_, err = discover.Provision(t.Context(), c.open(nil), steps[2:], dialect.Secret{})
+		_, err = discover.Provision(t.Context(), c.open(nil), steps[2:], secret.Redacted{})
 		require.Equal(t, "USER_UNKNOWN", fault.ReasonOf(err), "a grant makes no user")
 		_, err = discover.Provision(t.Context(), c.open(nil), []dialect.ProvisionStep{{Kind: dialect.CreateUser, User: dialect.Account{Name: strings.Repeat("u", 200)}}}, password)
 		require.Error(t, err)

@@ -17,6 +17,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/enginetest"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/faultdb"
+	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
 func onPostgres(t *testing.T, test func(t *testing.T, server enginetest.Server)) {
@@ -336,14 +337,14 @@ func TestPostgresProvisionInAPlace(t *testing.T) {
 		use := func(name string) []dialect.ProvisionStep {
 			return []dialect.ProvisionStep{{Kind: dialect.GrantUse, Database: database, User: dialect.Account{Name: name}}}
 		}
-		made, err := discover.Provision(t.Context(), c.open(nil), use(p+"_app"), dialect.Secret{})
+		made, err := discover.Provision(t.Context(), c.open(nil), use(p+"_app"), secret.Redacted{})
 		require.NoError(t, err)
 		require.NotEqual(t, before, grantsIn(state(), database))
 		require.Equal(t, 2, defaults())
 		require.NoError(t, discover.Undo(t.Context(), c.open(nil), made, false))
 		require.Equal(t, before, grantsIn(state(), database))
 		require.Zero(t, defaults())
-		_, err = discover.Provision(t.Context(), c.open(nil), use(p+"_busy"), dialect.Secret{})
+		_, err = discover.Provision(t.Context(), c.open(nil), use(p+"_busy"), secret.Redacted{})
 		require.Equal(t, "GRANTS_EXIST", fault.ReasonOf(err))
 		require.Equal(t, before, grantsIn(state(), database))
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
 // undoTime bounds the undoing of what a failed Provision made; the caller may be
@@ -22,7 +23,7 @@ type Opener func(ctx context.Context) (dialect.ProvisionSession, error)
 // and nothing else is touched. If the connection broke during a step, or the
 // undoing failed, it is not known whether something is left: the error is of
 // kind Partial then, reason PROVISION_UNKNOWN or PROVISION_LEFT, and names it.
-func Provision(ctx context.Context, open Opener, steps []dialect.ProvisionStep, password dialect.Secret) ([]dialect.ProvisionStep, error) {
+func Provision(ctx context.Context, open Opener, steps []dialect.ProvisionStep, password secret.Redacted) ([]dialect.ProvisionStep, error) {
 	session, err := open(ctx)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/discover"
 	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
 // shelf is a server that holds things by name, and fails when told.
@@ -30,7 +31,7 @@ func (s *shelf) open(ctx context.Context) (dialect.ProvisionSession, error) {
 	return s, nil
 }
 
-func (s *shelf) Do(_ context.Context, step dialect.ProvisionStep, _ dialect.Secret) error {
+func (s *shelf) Do(_ context.Context, step dialect.ProvisionStep, _ secret.Redacted) error {
 	err := s.failDo[step.Kind]
 	if err == nil || s.lost {
 		s.things[step.Describe()] = true

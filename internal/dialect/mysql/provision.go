@@ -8,6 +8,7 @@ import (
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
 var (
@@ -53,14 +54,14 @@ func (p *provision) run(ctx context.Context, statement string) error {
 }
 
 // Do implements dialect.ProvisionSession.
-func (p *provision) Do(ctx context.Context, step dialect.ProvisionStep, password dialect.Secret) error {
+func (p *provision) Do(ctx context.Context, step dialect.ProvisionStep, password secret.Redacted) error {
 	if err := p.do(ctx, step, password); err != nil {
 		return p.dialect.Classify(err)
 	}
 	return nil
 }
 
-func (p *provision) do(ctx context.Context, step dialect.ProvisionStep, password dialect.Secret) error {
+func (p *provision) do(ctx context.Context, step dialect.ProvisionStep, password secret.Redacted) error {
 	if step.Kind == dialect.CreateSchema {
 		return fault.New(fault.Unsupported, "NOT_SUPPORTED", "%s has no schemas in a database", p.server.Engine).
 			Suggest("give each tenant a database of its own")

@@ -16,6 +16,7 @@ import (
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
 var (
@@ -44,7 +45,7 @@ func (d *Dialect) OpenProvision(ctx context.Context, t dialect.Target) (dialect.
 func (p *provision) Close() error { return p.session.Close() }
 
 // Do implements dialect.ProvisionSession.
-func (p *provision) Do(ctx context.Context, step dialect.ProvisionStep, password dialect.Secret) error {
+func (p *provision) Do(ctx context.Context, step dialect.ProvisionStep, password secret.Redacted) error {
 	err := p.do(ctx, step, password)
 	if err != nil {
 		return p.dialect.Classify(err)
@@ -52,7 +53,7 @@ func (p *provision) Do(ctx context.Context, step dialect.ProvisionStep, password
 	return nil
 }
 
-func (p *provision) do(ctx context.Context, step dialect.ProvisionStep, password dialect.Secret) error {
+func (p *provision) do(ctx context.Context, step dialect.ProvisionStep, password secret.Redacted) error {
 	switch step.Kind {
 	case dialect.CreateDatabase:
 		return p.createDatabase(ctx, step.Database)
@@ -258,7 +259,7 @@ const roleThere = "SELECT 1 FROM pg_roles WHERE rolname = $1"
 
 // createUser sends a verifier and never the password, so that it can be in no
 // log of the server.
-func (p *provision) createUser(ctx context.Context, name string, password dialect.Secret) error {
+func (p *provision) createUser(ctx context.Context, name string, password secret.Redacted) error {
 	step := dialect.ProvisionStep{Kind: dialect.CreateUser, User: dialect.Account{Name: name}}
 	if password.Empty() {
 		return fault.New(fault.Invalid, "PASSWORD_MISSING", "the user %s would have no password", name)

@@ -10,6 +10,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	spell "github.com/lockstepdb/lockstep/internal/dialect/internal/atlas/mssql"
 	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
 var (
@@ -118,7 +119,7 @@ func (p *provision) there(ctx context.Context, step dialect.ProvisionStep) (is b
 }
 
 // Do implements dialect.ProvisionSession.
-func (p *provision) Do(ctx context.Context, step dialect.ProvisionStep, password dialect.Secret) error {
+func (p *provision) Do(ctx context.Context, step dialect.ProvisionStep, password secret.Redacted) error {
 	if err := p.do(ctx, step, password); err != nil {
 		return p.dialect.Classify(err)
 	}
@@ -130,7 +131,7 @@ func (p *provision) Do(ctx context.Context, step dialect.ProvisionStep, password
 const createLogin = `DECLARE @statement nvarchar(max) = N'CREATE LOGIN ' + QUOTENAME(@p1) + N' WITH PASSWORD = ' + QUOTENAME(@p2, '''') + N', CHECK_EXPIRATION = OFF';
 EXEC(@statement)`
 
-func (p *provision) do(ctx context.Context, step dialect.ProvisionStep, password dialect.Secret) error {
+func (p *provision) do(ctx context.Context, step dialect.ProvisionStep, password secret.Redacted) error {
 	if step.Kind == dialect.CreateUser && password.Empty() {
 		return fault.New(fault.Invalid, "PASSWORD_MISSING", "the user %s would have no password", step.User)
 	}
