@@ -36,15 +36,15 @@ func (e *execution) once(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	number, fresh, err := e.recheck(ctx, tx)
+	if err == nil {
+		err = e.intact(ctx, tx)
+	}
 	if err == nil && fresh {
 		err = e.t.history.Create(ctx, tx)
 	}
 	if err != nil {
 		e.rollback(ctx, tx)
 		return nil, err
-	}
-	if err := e.intact(ctx, tx); err != nil {
-		return e.fail(ctx, tx, err)
 	}
 	if err := e.apply(ctx, tx); err != nil {
 		return e.fail(ctx, tx, err)
@@ -74,25 +74,16 @@ func (e *execution) begin(ctx context.Context) (dialect.Tx, error) {
 	})
 }
 
-// intact proves that the tables which the plan rebuilds by copying are what the
-// snapshot says: an index or a column that somebody added would be lost by the
-// copy without a word.
+// intact proves, before anything runs, that what the plan touches is what the
+// snapshot says, as far as the drift policy asks for it, and that it breaks
+// nothing of tables that no module owns.
 func (e *execution) intact(ctx context.Context, tx dialect.Tx) error {
-	names := e.plan.Rebuilds()
-	if len(names) == 0 || e.plan.BaseSchema == nil {
-		return nil
-	}
-	found, err := e.t.d.Inspect(ctx, tx, names)
-	if err != nil {
+	if err := e.s.refuseForeignBreaks(ctx, e.t, tx, e.plan); err != nil {
 		return err
 	}
-	differences := e.differences(names, e.plan.BaseSchema, found)
-	if len(differences) == 0 {
-		return nil
-	}
-	return fault.New(fault.Drift, reasonTableDrifted,
-		"a table that must be rebuilt is not what was last recorded, and the rebuild would lose the difference: %s", strings.Join(differences, "; ")).
-		Suggest("bring the table back to what the last revision recorded, or declare the difference in the entity, and preview again")
+	warnings, err := e.s.undrifted(ctx, e.t, tx, e.plan, e.req.Drift)
+	e.warnings = distinct(append(e.warnings, warnings...)...)
+	return err
 }
 
 // differences compares tables with what they should be, one clause each.

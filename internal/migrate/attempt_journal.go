@@ -22,6 +22,9 @@ func (e *execution) journalledOnce(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	number, fresh, err := e.recheck(ctx, tx)
+	if err == nil {
+		err = e.intact(ctx, tx)
+	}
 	if err != nil {
 		e.rollback(ctx, tx)
 		return nil, err

@@ -177,13 +177,15 @@ func (e *execution) planNow(ctx context.Context) error {
 	}
 	e.plan, err = e.s.plan(ctx, e.t, e.w, e.head)
 	e.statements = nil
+	if err == nil {
+		e.s.learnWords(ctx, e.t, e.plan, e.req.Drift)
+	}
 	return err
 }
 
 const (
-	reasonBaseMoved    = "BASE_MOVED"
-	reasonPlanChanged  = "PLAN_CHANGED"
-	reasonTableDrifted = "TABLE_DRIFTED"
+	reasonBaseMoved   = "BASE_MOVED"
+	reasonPlanChanged = "PLAN_CHANGED"
 )
 
 // permitted enforces that what runs is what was previewed, and that nobody

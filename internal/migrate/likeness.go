@@ -3,6 +3,7 @@ package migrate
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lockstepdb/lockstep/internal/diff"
@@ -38,6 +39,9 @@ type Difference struct {
 	Aspects []diff.Aspect // with Altered, of a column
 	// Want and Have are the object in the engine's words; nil where there is none.
 	Want, Have *diff.Part
+	// Clauses say what differs where only the structure could be compared: the
+	// difference is then a whole table.
+	Clauses []string
 	// OtherName is the name that it has instead, when only that differs.
 	OtherName string
 	Severity  Severity
@@ -62,6 +66,8 @@ func (d *Difference) String() string {
 		what = d.Table + ": " + what
 	}
 	switch {
+	case len(d.Clauses) > 0:
+		return what + ": " + strings.Join(d.Clauses, ", ")
 	case d.OtherName != "":
 		return what + " is named " + d.OtherName
 	case d.Status == Missing:
@@ -71,12 +77,23 @@ func (d *Difference) String() string {
 	}
 	aspects := make([]string, len(d.Aspects))
 	for i, a := range d.Aspects {
-		aspects[i] = strings.ReplaceAll(string(a), "_", " ")
+		aspects[i] = aspectWord(a)
 	}
 	if len(aspects) == 0 {
 		return what + " is another"
 	}
 	return fmt.Sprintf("%s has another %s", what, strings.Join(aspects, " and "))
+}
+
+func aspectWord(a diff.Aspect) string {
+	switch a {
+	case diff.AspectNull:
+		return "nullability"
+	case diff.AspectAutoIncrement:
+		return "numbering"
+	case diff.AspectNone, diff.AspectType, diff.AspectDefault, diff.AspectComment, diff.AspectDefinition:
+	}
+	return string(a)
 }
 
 // likeness is the comparison of a tenant with a model, both in the engine's words.
@@ -272,12 +289,29 @@ func foundColumn(found *schema.Column) *schema.Column {
 	return c
 }
 
+// foundType is the neutral type of a column whose physical one is another: of the
+// model's kind with another size, where that is all, so that going from the one to
+// the other is known to widen or to narrow; else the type as the engine spells it.
+func foundType(model schema.Type, physical string) schema.Type {
+	word, rest, _ := strings.Cut(strings.ToLower(physical), "(")
+	bits := map[string]int{"smallint": 16, "integer": 32, "int": 32, "bigint": 64}[word]
+	size, err := strconv.Atoi(strings.TrimSuffix(rest, ")"))
+	switch {
+	case len(model.Engine) > 0:
+	case model.Kind == schema.Int && bits > 0:
+		return schema.Type{Kind: schema.Int, Bits: bits}
+	case model.Kind == schema.String && word == "varchar" && err == nil && size > 0:
+		return schema.Type{Kind: schema.String, Size: size}
+	}
+	return schema.Type{Kind: schema.Raw, Raw: physical}
+}
+
 // alteredColumn is a column of the model with one aspect as it was found.
 func alteredColumn(model, found *schema.Column, aspect diff.Aspect) *schema.Column {
 	c := model.Clone()
 	switch aspect {
 	case diff.AspectType:
-		c.Type, c.Physical = foundColumn(found).Type, found.Physical
+		c.Type, c.Physical = foundType(model.Type, found.Physical), found.Physical
 	case diff.AspectNull:
 		c.Nullable = found.Nullable
 	case diff.AspectDefault:

@@ -77,6 +77,7 @@ type ExecuteRequest struct {
 	LockWait         time.Duration // for the tenant's lock; 0: 10 s
 	LockTimeout      time.Duration // for the lock that a statement needs; 0: 5 s
 	StatementTimeout time.Duration // for each statement; 0: none
+	Drift            DriftPolicy   // for the tables that the plan touches; "": DriftFail
 }
 
 // NoWait as LockWait or LockTimeout means: not at all, where 0 is the default.
@@ -133,6 +134,7 @@ type Result struct {
 
 // Migrator is the API of this package as its callers see it.
 type Migrator interface {
+	Keeper
 	// Compose resolves, reads and composes a module set.
 	Compose(ctx context.Context, set ModuleSet) (*Target, error)
 	// Check finds what is wrong with a module, for some engines, and what changed

@@ -39,6 +39,11 @@ func (s *Service) Preview(ctx context.Context, req Request) (*Preview, error) {
 	if err != nil {
 		return nil, err
 	}
+	broken, err := s.foreignReferences(ctx, t, t, p)
+	if err != nil {
+		return nil, err
+	}
+	warnings = append(warnings, broken...)
 	var proof *Proof
 	if req.Prove {
 		if proof, err = Prove(ctx, t.d, req.Target, p); err != nil {

@@ -40,14 +40,30 @@ func runAll(ctx context.Context, d dialect.Dialect, q dialect.Querier, p *plan.P
 			if st.Final != final {
 				continue
 			}
-			if _, err := q.ExecContext(ctx, st.SQL); err != nil {
-				f := *d.Classify(err)
+			if f := runOne(ctx, d, q, st); f != nil {
 				f.Detail = fmt.Sprintf("statement %d of %d (%s) failed: %s", i+1, len(p.Statements), st.Summary, f.Detail)
-				return &f
+				return f
 			}
 		}
 	}
 	return nil
+}
+
+// runOne runs a statement, by a weaker algorithm where the server refuses the
+// stronger one.
+func runOne(ctx context.Context, d dialect.Dialect, q dialect.Querier, st *plan.Statement) *fault.Error {
+	_, err := q.ExecContext(ctx, st.SQL)
+	for _, sql := range st.Fallback {
+		if err == nil || d.Classify(err).Reason != dialect.ReasonAlgorithmUnsupported {
+			break
+		}
+		_, err = q.ExecContext(ctx, sql)
+	}
+	if err == nil {
+		return nil
+	}
+	f := *d.Classify(err)
+	return &f
 }
 
 // InspectBuilt returns a lowered model in the words of the engine: it is built in

@@ -25,6 +25,10 @@ func (s *migrationService) ExecuteMigration(
 	if err != nil {
 		return err
 	}
+	policy, err := fromDriftPolicy(req.GetDriftPolicy())
+	if err != nil {
+		return err
+	}
 	progress := &progressSender{stream: stream}
 	res, failure := s.migrator.Execute(ctx, migrate.ExecuteRequest{
 		Request:          in,
@@ -33,6 +37,7 @@ func (s *migrationService) ExecuteMigration(
 		LockWait:         wait(req.GetLockWait()),
 		LockTimeout:      wait(req.GetLockTimeout()),
 		StatementTimeout: req.GetStatementTimeout().AsDuration(),
+		Drift:            policy,
 	}, progress.send)
 	if res == nil {
 		return failure

@@ -39,6 +39,8 @@ var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // fakeMigrator answers what it is told and remembers what it was asked.
 type fakeMigrator struct {
+	migrate.Keeper // nil where a test does not come to it
+
 	compose  func(migrate.ModuleSet) (*migrate.Target, error)
 	check    func(migrate.CheckRequest) (*migrate.CheckResult, error)
 	proposal *entity.Proposal

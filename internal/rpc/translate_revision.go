@@ -33,6 +33,8 @@ func toRevision(r *history.Revision, full bool) *lockstepv1.Revision {
 		LockstepVersion:   r.Lockstep,
 		StartedAt:         timestamppb.New(r.StartedAt),
 		Duration:          durationpb.New(r.Duration),
+		Reverts:           r.Notes.Reverts,
+		Adopted:           r.Notes.Adopted,
 	}
 	for _, w := range r.Withheld {
 		out.Withheld = append(out.Withheld, &lockstepv1.WithheldChange{

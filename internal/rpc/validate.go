@@ -23,6 +23,10 @@ func requestMessages() []proto.Message {
 		&lockstepv1.ExecuteMigrationRequest{},
 		&lockstepv1.ListRevisionsRequest{},
 		&lockstepv1.GetRevisionRequest{},
+		&lockstepv1.CheckDriftRequest{},
+		&lockstepv1.AdoptDatabaseRequest{},
+		&lockstepv1.PreviewRevertRequest{},
+		&lockstepv1.RevertMigrationRequest{},
 	}
 }
 

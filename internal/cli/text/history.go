@@ -19,7 +19,7 @@ func (p *Printer) Revisions(r *lockstepv1.ListRevisionsResponse) {
 	for _, v := range r.GetRevisions() {
 		rows = append(rows, []string{
 			fmt.Sprint(v.GetNumber()), timeText(v.GetStartedAt()),
-			enumWord(v.GetOutcome(), "REVISION_OUTCOME_", " "), Strategy(v.GetStrategy()),
+			enumWord(v.GetOutcome(), "REVISION_OUTCOME_", " "), how(v),
 			fmt.Sprint(v.GetStatementCount()), durationText(v.GetDuration()), v.GetActor(), moduleList(v.GetModules()),
 		})
 	}
@@ -55,7 +55,7 @@ func (p *Printer) Revision(r *lockstepv1.GetRevisionResponse) {
 	p.field("revision", fmt.Sprintf("%d, %s", v.GetNumber(), enumWord(v.GetOutcome(), "REVISION_OUTCOME_", " ")))
 	p.field("started", fmt.Sprintf("%s UTC, took %s", timeText(v.GetStartedAt()), durationText(v.GetDuration())))
 	p.field("by", fmt.Sprintf("%s, with lockstep %s", v.GetActor(), v.GetLockstepVersion()))
-	p.field("strategy", Strategy(v.GetStrategy()))
+	p.field("strategy", how(v))
 	for i, m := range v.GetModules() {
 		name := "modules"
 		if i > 0 {
@@ -115,4 +115,15 @@ func orNone(s string) string {
 		return "none"
 	}
 	return s
+}
+
+// how says what decided a revision: a strategy, or that it was only recorded.
+func how(r *lockstepv1.Revision) string {
+	switch {
+	case r.GetAdopted():
+		return "adopt"
+	case r.GetReverts() > 0:
+		return fmt.Sprintf("%s, back to %d", Strategy(r.GetStrategy()), r.GetReverts())
+	}
+	return Strategy(r.GetStrategy())
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
+	"strings"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/schema"
@@ -43,7 +45,7 @@ JOIN pg_constraint con ON con.confrelid = c.oid AND con.contype = 'f' AND con.co
 JOIN pg_class o ON o.oid = con.conrelid
 JOIN pg_namespace n ON n.oid = o.relnamespace
 WHERE NOT (o.relnamespace = c.relnamespace AND o.relname = ANY ($1::text[]))
-ORDER BY 1 COLLATE "C", 2`
+ORDER BY o.relname, con.conname`
 
 // Referrers implements dialect.Surveyor.
 func (d *Dialect) Referrers(ctx context.Context, q dialect.Querier, tables []string) ([]dialect.Referrer, error) {
@@ -66,5 +68,6 @@ func (d *Dialect) Referrers(ctx context.Context, q dialect.Querier, tables []str
 	if err != nil {
 		return nil, d.Classify(err)
 	}
+	slices.SortStableFunc(out, func(a, b dialect.Referrer) int { return strings.Compare(a.Table, b.Table) })
 	return out, nil
 }

@@ -1,0 +1,224 @@
+package migrate
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/diff"
+	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/history"
+	"github.com/lockstepdb/lockstep/internal/plan"
+	"github.com/lockstepdb/lockstep/internal/schema"
+)
+
+// DriftRequest asks how a tenant's database differs from what was last recorded.
+type DriftRequest struct {
+	Target  dialect.Target
+	Unowned bool // also list the tables that no module owns
+}
+
+// DriftReport is what differs. Tables that no module owns are no drift.
+type DriftReport struct {
+	Revision    *history.Revision // that the database was compared with
+	Method      Method
+	Reason      string // why not like with like; "" when it was
+	Tables      int    // that were compared
+	Differences []Difference
+	Restore     []string // SQL that would bring everything back, in order
+	Unowned     []string // when asked for, sorted
+	// References are foreign keys of such tables into the tenant's.
+	References []dialect.Referrer
+}
+
+// Drift implements Migrator.
+func (s *Service) Drift(ctx context.Context, req DriftRequest) (*DriftReport, error) {
+	t, err := s.open(ctx, req.Target)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close(t)
+	head, snapshot, err := s.recorded(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	names := tableNames(snapshot)
+	c, err := s.differing(ctx, t, t, snapshot, names)
+	if err != nil {
+		return nil, err
+	}
+	out := &DriftReport{Revision: head, Method: c.method, Reason: c.reason, Tables: len(names)}
+	out.Restore = restore(ctx, t.d, snapshot, c, names)
+	out.Differences = c.differences
+	out.Unowned, out.References, err = survey(ctx, t, t, names)
+	if !req.Unowned {
+		out.Unowned = nil
+	}
+	return out, err
+}
+
+// recorded returns the tenant's last applied revision and its snapshot.
+func (s *Service) recorded(ctx context.Context, t *tenant) (*history.Revision, *schema.Schema, error) {
+	head, err := t.history.Head(ctx, t)
+	if err != nil {
+		return nil, nil, err
+	}
+	if head == nil {
+		return nil, nil, notInitialised(t.target)
+	}
+	snapshot, err := t.history.Snapshot(ctx, t, head.Number)
+	if err != nil {
+		return nil, nil, err
+	}
+	return head, snapshot, trusted(snapshot, head)
+}
+
+func notInitialised(target dialect.Target) error {
+	return fault.New(fault.NotFound, "TENANT_NOT_INITIALISED", "%s was never initialised by lockstep", target).
+		Suggest("preview and execute its modules to initialise it, or adopt it when its tables are there already")
+}
+
+// survey lists the tables of a tenant that are not owned, and their foreign keys
+// into those that are. Engines that cannot tell have none.
+func survey(ctx context.Context, t *tenant, q dialect.Querier, owned []string) ([]string, []dialect.Referrer, error) {
+	surveyor, ok := t.d.(dialect.Surveyor)
+	if !ok {
+		return nil, nil, nil
+	}
+	all, err := surveyor.Tables(ctx, q)
+	if err != nil {
+		return nil, nil, err
+	}
+	unowned := slices.DeleteFunc(all, func(name string) bool {
+		return strings.HasPrefix(strings.ToLower(name), dialect.ReservedPrefix) ||
+			slices.ContainsFunc(owned, func(o string) bool { return strings.EqualFold(o, name) })
+	})
+	references, err := surveyor.Referrers(ctx, q, owned)
+	return unowned, references, err
+}
+
+// DriftPolicy is what an execution does when a table that its plan touches is
+// not what was last recorded.
+type DriftPolicy string
+
+// The policies. Whatever the policy, a table that the plan rebuilds by copying
+// must be as recorded, because the copy would lose the difference.
+const (
+	DriftFail   DriftPolicy = "fail" // the default
+	DriftWarn   DriftPolicy = "warn"
+	DriftIgnore DriftPolicy = "ignore"
+)
+
+const reasonTableDrifted = "TABLE_DRIFTED"
+
+// undrifted holds the tables that a plan touches against what was last recorded,
+// as q sees them. It returns warnings, or, as the policy says, a fault of kind
+// Drift that names every difference.
+func (s *Service) undrifted(ctx context.Context, t *tenant, q dialect.Querier, p *plan.Plan, policy DriftPolicy) ([]string, error) {
+	names, rebuilt := before(p), p.Rebuilds()
+	if policy == DriftIgnore {
+		names = rebuilt
+	}
+	found, err := s.drifted(ctx, t, q, p, names)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	lost := slices.DeleteFunc(slices.Clone(found), func(d Difference) bool { return !slices.Contains(rebuilt, d.Table) })
+	switch {
+	case len(lost) > 0:
+		return nil, driftFault(lost, "%d thing(s) of a table that must be rebuilt are not what was last recorded, and the rebuild would lose them")
+	case policy == DriftWarn:
+		warnings := make([]string, len(found))
+		for i := range found {
+			warnings[i] = "drift: " + found[i].String()
+		}
+		return warnings, nil
+	}
+	return nil, driftFault(found, "%d thing(s) that the plan touches are not what was last recorded")
+}
+
+// learnWords has what undrifted needs ready before the tenant's lock is taken,
+// so that nobody waits for it. What fails here fails again, and is told, there.
+func (s *Service) learnWords(ctx context.Context, t *tenant, p *plan.Plan, policy DriftPolicy) {
+	if p.BaseSchema == nil {
+		return
+	}
+	names := before(p)
+	if policy == DriftIgnore {
+		names = p.Rebuilds()
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return p.BaseSchema.Table(name) == nil })
+	if len(names) > 0 {
+		_, _ = s.inWords(ctx, t, t, p.BaseSchema, names)
+	}
+}
+
+// drifted compares tables with the plan's base. A table that the plan makes, and
+// that is there, is one too many.
+func (s *Service) drifted(ctx context.Context, t *tenant, q dialect.Querier, p *plan.Plan, names []string) ([]Difference, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	var known, fresh []string
+	for _, name := range names {
+		if p.BaseSchema != nil && p.BaseSchema.Table(name) != nil {
+			known = append(known, name)
+		} else {
+			fresh = append(fresh, name)
+		}
+	}
+	var out []Difference
+	if len(known) > 0 {
+		c, err := s.differing(ctx, t, q, p.BaseSchema, known)
+		if err != nil {
+			return nil, err
+		}
+		out = c.differences
+	}
+	if len(fresh) == 0 {
+		return out, nil
+	}
+	there, err := t.d.Inspect(ctx, q, fresh)
+	if err != nil {
+		return nil, err
+	}
+	for _, found := range there.Tables {
+		out = append(out, Difference{
+			Kind: diff.Table, Table: found.Name, Status: Extra, Have: &diff.Part{Table: found}, Severity: Blocking,
+			Accept: "list the table under leave_alone in lockstep.yaml, or adopt it, or name the entity's table differently",
+		})
+	}
+	return out, nil
+}
+
+// before names the tables that a plan touches, by the names they have before it
+// runs; those that it makes by their own.
+func before(p *plan.Plan) []string {
+	old := map[string]string{}
+	for _, v := range p.Verdicts {
+		if v.Kind == diff.Table && v.Verb == diff.Rename && len(v.Now) > 0 {
+			old[v.Table] = v.OldName
+		}
+	}
+	var out []string
+	for i := range p.Statements {
+		name := p.Statements[i].Table
+		if was, renamed := old[name]; renamed {
+			name = was
+		}
+		out = append(out, name)
+	}
+	return distinct(out...)
+}
+
+func driftFault(found []Difference, format string) error {
+	f := fault.New(fault.Drift, reasonTableDrifted, format, len(found)).
+		Suggest("`lockstep drift` shows the SQL that brings them back, and what to declare to accept them; or execute with the drift policy warn")
+	for i := range found {
+		f.Violations = append(f.Violations, fault.Violation{
+			Subject: found[i].Table, Description: found[i].String(), Suggestion: found[i].Accept,
+		})
+	}
+	return f
+}

@@ -1,0 +1,35 @@
+package rpc
+
+import (
+	"context"
+
+	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
+	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/migrate"
+)
+
+// AdoptDatabase makes a tenant of a database that something else has created.
+func (s *migrationService) AdoptDatabase(
+	ctx context.Context, req *lockstepv1.AdoptDatabaseRequest,
+) (*lockstepv1.AdoptDatabaseResponse, error) {
+	target, err := dialect.ParseTarget(req.GetTarget())
+	if err != nil {
+		return nil, err
+	}
+	modules, err := fromModuleSet(req.GetModules())
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.migrator.Adopt(ctx, migrate.AdoptRequest{
+		Modules: modules, Target: target, Actor: req.GetActor(),
+		Preview: req.GetPreview(), Again: req.GetAgain(), LockWait: wait(req.GetLockWait()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &lockstepv1.AdoptDatabaseResponse{
+		Revision: r.Revision, Differences: toDifferences(r.Differences), Method: toMethod(r.Method), MethodReason: r.Reason,
+		Tables: i32(r.Tables), Unowned: r.Unowned, References: toReferences(r.References),
+		Modules: toModuleVersions(r.Modules), Warnings: r.Warnings, Target: target.String(),
+	}, nil
+}
