@@ -99,13 +99,13 @@ func (u *undoer) insert(t *schema.Table, n int) row {
 // something of.
 func (u *undoer) value(t *schema.Table, c *schema.Column, n int, refer bool) string {
 	if to := u.refersTo(t.Name, c.Name); to != "" {
-		switch n = (n-1)%3 + 1; {
+		switch {
 		case !refer:
 			return "NULL"
 		case to == "id":
-			return strconv.Itoa(n)
+			return strconv.Itoa((n-1)%3 + 1)
 		}
-		return fmt.Sprintf("'0%d'", 20+n)
+		return fmt.Sprintf("'0%d'", 20+(n-1)%2+1) // what row 3 has may be NULL
 	}
 	kinds, nullable := u.kinds(t.Name, c)
 	among := func(some ...schema.Kind) bool {
