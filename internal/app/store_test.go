@@ -22,7 +22,7 @@ func TestOpenStore(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, s.Ping(t.Context()))
 		require.NoError(t, s.Close())
-		assert.Error(t, s.Ping(t.Context()))
+		require.Error(t, s.Ping(t.Context()))
 	}
 	for target, reason := range map[string]string{
 		"mysql://h/d": "STORE_ENGINE", "nonsense": "TARGET_INVALID", "postgres://u:hush@127.0.0.1:1/d": "DATABASE_UNREACHABLE",

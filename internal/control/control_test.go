@@ -1,19 +1,12 @@
 package control_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/metric"
-	metricnoop "go.opentelemetry.io/otel/metric/noop"
-	"go.opentelemetry.io/otel/trace"
-	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/lockstepdb/lockstep/internal/control"
 	"github.com/lockstepdb/lockstep/internal/fault"
@@ -42,68 +35,6 @@ func TestPlaces(t *testing.T) {
 	for _, other := range []string{"postgres://h/D", "postgres://h/d?schema=s", "postgres://h/d?schema=S", "postgres://h:5433/d", "mysql://h/d", "postgres://h2/d"} {
 		assert.NotEqual(t, key("postgres://h/d"), key(other), other)
 	}
-}
-
-// recorder is what telemetry was told.
-type recorder struct {
-	tracenoop.Tracer
-	spans    []string
-	status   []string
-	ended    int
-	recorded []string
-}
-
-func (r *recorder) Start(ctx context.Context, name string, _ ...trace.SpanStartOption) (context.Context, trace.Span) {
-	r.spans = append(r.spans, name)
-	return ctx, span{r: r}
-}
-
-type span struct {
-	tracenoop.Span
-	r *recorder
-}
-
-func (s span) End(...trace.SpanEndOption) { s.r.ended++ }
-func (s span) SetStatus(c codes.Code, reason string) {
-	s.r.status = append(s.r.status, c.String()+" "+reason)
-}
-
-type meter struct {
-	metricnoop.Meter
-	r *recorder
-}
-
-func (m meter) Float64Histogram(string, ...metric.Float64HistogramOption) (metric.Float64Histogram, error) {
-	return histogram{r: m.r}, nil
-}
-
-type histogram struct {
-	metricnoop.Float64Histogram
-	r *recorder
-}
-
-func (h histogram) Record(_ context.Context, value float64, options ...metric.RecordOption) {
-	set := metric.NewRecordConfig(options).Attributes()
-	h.r.recorded = append(h.r.recorded, set.Encoded(attribute.DefaultEncoder()))
-	if value != 2 {
-		h.r.recorded = append(h.r.recorded, "wrong duration")
-	}
-}
-
-func TestTelemetry(t *testing.T) {
-	t.Parallel()
-	r := &recorder{}
-	at := time.Unix(0, 0)
-	telemetry, err := control.NewTelemetry(r, meter{r: r}, func() time.Time { at = at.Add(2 * time.Second); return at })
-	require.NoError(t, err)
-	_, done := telemetry.Query(t.Context(), "GetTenant")
-	done(nil)
-	_, done = telemetry.Query(t.Context(), "GetTenant")
-	done(fault.New(fault.NotFound, "NO_ROW", "it holds s3cr3t"))
-	assert.Equal(t, []string{"store GetTenant", "store GetTenant"}, r.spans)
-	assert.Equal(t, 2, r.ended)
-	assert.Equal(t, []string{"Error NO_ROW"}, r.status)
-	assert.Equal(t, []string{"outcome=ok,query=GetTenant", "outcome=not_found,query=GetTenant"}, r.recorded)
 }
 
 // TestAuditHash holds the hash still: chains that were written must stay valid.

@@ -69,6 +69,10 @@ func secretOption(name string) bool {
 	})
 }
 
+// TargetKey names the place that a target leads to: equal for two spellings of
+// it, whoever logs in there.
+func TargetKey(t dialect.Target) string { return targetKey(t) }
+
 // targetKey names the place that a target leads to, whoever logs in there.
 func targetKey(t dialect.Target) string {
 	engine, schema := t.Engine, t.Schema

@@ -17,6 +17,10 @@ type TenantStore interface {
 	// SERVER_NOT_FOUND, SECRET_KEY_MISSING (Refused).
 	CreateTenant(ctx context.Context, t NewTenant) (*Tenant, error)
 	GetTenant(ctx context.Context, id string) (*Tenant, error)
+	// FindTenantAt returns the tenant, not an archived one, whose database a target
+	// leads to, whoever logs in there and however the place is spelled;
+	// TENANT_NOT_FOUND when none is registered there.
+	FindTenantAt(ctx context.Context, target dialect.Target) (*Tenant, error)
 	// ListTenants lists in the order of ids, as the store's engine sorts them.
 	// next is "" on the last page. Errors: TENANT_INVALID for the filter,
 	// PAGE_TOKEN (Invalid) for a token that belongs to another filter.

@@ -31,6 +31,7 @@ type Metrics struct {
 	sessions    *prometheus.GaugeVec     // engine
 	calls       *prometheus.CounterVec   // method, code
 	call        *prometheus.HistogramVec // method; seconds
+	queries     *prometheus.HistogramVec // query, result; seconds
 }
 
 // NewMetrics registers the metrics, and those of the Go runtime and the process.
@@ -48,10 +49,16 @@ func NewMetrics(version string) *Metrics {
 	m.sessions = m.gauge("tenant_sessions_open", "Connections to tenants' databases that are open.", "engine")
 	m.calls = m.counter("rpc_requests_total", "Calls of the API, by how they ended.", "method", "code")
 	m.call = m.histogram("rpc_duration_seconds", "How long calls of the API took.", short(), "method")
+	m.queries = m.histogram("store_query_duration_seconds", "How long queries of the control store took.", quick(), "query", "result")
 	build := m.gauge("build_info", "Always 1; the label says which version runs.", "version")
 	build.WithLabelValues(version).Set(1)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// quick are the buckets of what should take a millisecond.
+func quick() []float64 {
+	return []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 }
 
 // short are the buckets of what takes from a millisecond to a minute, long of

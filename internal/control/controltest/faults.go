@@ -73,9 +73,15 @@ func observed(t *testing.T, h Harness) {
 	cfg := p.config()
 	n := &names{seen: map[string][]error{}}
 	cfg.Observer = n
+	var pools []string
+	cfg.Pool = func(name string, db *sql.DB) error {
+		pools = append(pools, name)
+		return db.PingContext(t.Context())
+	}
 	s, err := h.Open(t.Context(), p.url, cfg, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	assert.NotEmpty(t, pools)
 	clear(n.seen)
 	create(t, s, aTenant("acme"))
 	_, err = s.GetTenant(t.Context(), "nobody")

@@ -43,6 +43,18 @@ func tenants(t *testing.T, h Harness) {
 	_, err = s.GetTenant(t.Context(), "nobody")
 	refused(t, err, fault.NotFound, control.ReasonTenantNotFound)
 
+	for _, spelled := range []string{"postgres://db.example.com/acme?schema=tenant", "postgres://x:y@DB.example.com:5432/acme?schema=tenant&sslmode=require"} {
+		target, err := dialect.ParseTarget(spelled)
+		require.NoError(t, err)
+		got, err = s.FindTenantAt(t.Context(), target)
+		require.NoError(t, err)
+		assert.Equal(t, made, got)
+	}
+	elsewhere, err := dialect.ParseTarget("postgres://db.example.com/acme?schema=other")
+	require.NoError(t, err)
+	_, err = s.FindTenantAt(t.Context(), elsewhere)
+	refused(t, err, fault.NotFound, control.ReasonTenantNotFound)
+
 	other := aTenant("acme2")
 	other.Target = secret.New("postgres://somebody@db.example.com:5432/acme?schema=tenant")
 	_, err = s.CreateTenant(t.Context(), other)

@@ -63,7 +63,11 @@ func Open(ctx context.Context, cfg Config) (*sqlstore.Store, error) {
 	pool.SetConnMaxLifetime(lifetime)
 	pool.SetConnMaxIdleTime(idle)
 	e := &engine{dialect: cfg.Dialect, pool: pool}
-	s, err := sqlstore.New(ctx, e, cfg.Store)
+	err = cfg.Store.Tell(map[string]*sql.DB{"control": pool})
+	var s *sqlstore.Store
+	if err == nil {
+		s, err = sqlstore.New(ctx, e, cfg.Store)
+	}
 	if err != nil {
 		_ = pool.Close()
 		return nil, err

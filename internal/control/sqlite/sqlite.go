@@ -62,7 +62,11 @@ func Open(ctx context.Context, cfg Config) (*sqlstore.Store, error) {
 		writer:  open(cfg, path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)"),
 		reader:  open(cfg, path, readers, "_pragma=query_only(1)"),
 	}
-	s, err := sqlstore.New(ctx, e, cfg.Store)
+	err = cfg.Store.Tell(map[string]*sql.DB{"control_writer": e.writer, "control_reader": e.reader})
+	var s *sqlstore.Store
+	if err == nil {
+		s, err = sqlstore.New(ctx, e, cfg.Store)
+	}
 	if err != nil {
 		_ = e.Close()
 		return nil, err

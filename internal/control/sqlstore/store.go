@@ -9,6 +9,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"time"
 
@@ -42,7 +43,9 @@ type Config struct {
 	Now      func() time.Time
 	Keys     *secret.Keyring  // nil: no secret can be given inline
 	Observer control.Observer // nil: nobody watches
-	Logger   *slog.Logger     // nil: silent
+	// Pool is told of each pool of connections; nil: nobody is.
+	Pool   func(name string, db *sql.DB) error
+	Logger *slog.Logger // nil: silent
 	// QueryDeadline bounds each query, and twice of it each transaction; 0: 10 s.
 	QueryDeadline time.Duration
 	NewID         func() string // of tokens, operations and requests; nil: random
@@ -80,6 +83,19 @@ func New(ctx context.Context, engine Engine, cfg Config) (*Store, error) {
 	s := &Store{cfg: cfg, engine: engine}
 	s.read = engine.Reader(s.watch)
 	return s, s.write(ctx, func(ctx context.Context, q query.Queries) error { return q.StartAuditChain(ctx) })
+}
+
+// Tell lets who counts connections know of an engine's pools, by name.
+func (c *Config) Tell(pools map[string]*sql.DB) error {
+	if c.Pool == nil {
+		return nil
+	}
+	for name, db := range pools {
+		if err := c.Pool(name, db); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // nobody watches nothing.

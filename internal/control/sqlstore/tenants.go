@@ -7,6 +7,7 @@ import (
 
 	"github.com/lockstepdb/lockstep/internal/control"
 	"github.com/lockstepdb/lockstep/internal/control/sqlstore/query"
+	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/module"
 	"github.com/lockstepdb/lockstep/internal/secret"
@@ -156,6 +157,18 @@ func (s *Store) GetTenant(ctx context.Context, id string) (*control.Tenant, erro
 		return nil, absent(err, control.ReasonTenantNotFound, "there is no tenant %q", id)
 	}
 	return tenantOf(&r)
+}
+
+// FindTenantAt implements control.TenantStore.
+func (s *Store) FindTenantAt(ctx context.Context, target dialect.Target) (*control.Tenant, error) {
+	holders, err := s.read.FindTenantByTarget(ctx, control.TargetKey(target))
+	if err != nil {
+		return nil, err
+	}
+	if len(holders) == 0 {
+		return nil, fault.New(fault.NotFound, control.ReasonTenantNotFound, "no tenant is registered at %s", target)
+	}
+	return s.GetTenant(ctx, holders[0])
 }
 
 func noTenant(id string) error {
