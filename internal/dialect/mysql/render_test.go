@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -42,11 +43,42 @@ func TestGolden(t *testing.T) {
 			assert.Equal(t, string(archive.Files[i].Data), got, name)
 		}
 	}
+	for _, f := range versions(t) {
+		out.Files = append(out.Files, f)
+		i := slices.IndexFunc(archive.Files, func(g txtar.File) bool { return g.Name == f.Name })
+		if *update {
+			continue
+		}
+		require.GreaterOrEqual(t, i, 0, "no golden of %s", f.Name)
+		assert.Equal(t, string(archive.Files[i].Data), string(f.Data), f.Name)
+	}
 	if *update {
 		require.NoError(t, os.WriteFile(file, txtar.Format(out), 0o600))
 	} else {
 		assert.Len(t, archive.Files, len(out.Files), "goldens of no case")
 	}
+}
+
+// versions are the cases that look different on other versions than the two that
+// stand for all: MySQL 8.4 and MariaDB 10.11.
+func versions(t *testing.T) []txtar.File {
+	t.Helper()
+	var out []txtar.File
+	for i, others := range [][]dialect.Version{
+		{version(8, 0, 19), version(8, 0, 28), version(8, 0, 31), version(9, 0, 0)},
+		{version(10, 6, 0), version(11, 4, 0), version(11, 8, 0)},
+	} {
+		usual := flavours()[i]
+		for _, v := range others {
+			for _, c := range append(methodCases(), cases()...) {
+				if got := rendered(t, usual.At(v), c.from, c.to); got != rendered(t, usual, c.from, c.to) {
+					name := fmt.Sprintf("%s/%s %d.%d.%d", c.name, usual.Engine(), v.Major, v.Minor, v.Patch)
+					out = append(out, txtar.File{Name: name, Data: []byte(got)})
+				}
+			}
+		}
+	}
+	return out
 }
 
 func planned(t *testing.T, d *Dialect, from, to []*schema.Table) *plan.Plan {
