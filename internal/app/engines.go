@@ -2,13 +2,16 @@ package app
 
 import (
 	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/dialect/mysql"
 	"github.com/lockstepdb/lockstep/internal/dialect/postgres"
 	"github.com/lockstepdb/lockstep/internal/dialect/sqlite"
 	"github.com/lockstepdb/lockstep/internal/fault"
 )
 
 // served lists the engines that this build serves.
-func served() []dialect.Engine { return []dialect.Engine{dialect.Postgres, dialect.SQLite} }
+func served() []dialect.Engine {
+	return []dialect.Engine{dialect.Postgres, dialect.MySQL, dialect.MariaDB, dialect.SQLite}
+}
 
 // newDialect is the switch over the engines.
 func newDialect(e dialect.Engine) (dialect.Dialect, error) {
@@ -17,7 +20,11 @@ func newDialect(e dialect.Engine) (dialect.Dialect, error) {
 		return postgres.New(), nil
 	case dialect.SQLite:
 		return sqlite.New(), nil
-	case dialect.MySQL, dialect.MariaDB, dialect.SQLServer:
+	case dialect.MySQL:
+		return mysql.New(), nil
+	case dialect.MariaDB:
+		return mysql.New(mysql.WithMariaDB()), nil
+	case dialect.SQLServer:
 	}
 	return nil, fault.New(fault.Unsupported, "ENGINE_UNSUPPORTED", "this build does not serve %s", e)
 }

@@ -42,11 +42,12 @@ const (
 // executeFlags are the flags of execute.
 type executeFlags struct {
 	*migrationFlags
-	format   *format
-	plan     string
-	actor    string
-	progress string
-	drift    string
+	format    *format
+	plan      string
+	actor     string
+	requestID string
+	progress  string
+	drift     string
 
 	lockWait, lockTimeout, statementTimeout time.Duration
 }
@@ -64,6 +65,7 @@ func (a *app) executeCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.plan, "plan", "", "digest of the plan that was previewed; needed when it removes data")
 	flags.StringVar(&f.actor, "actor", "", "who asks, for the record (default: the current user)")
+	flags.StringVar(&f.requestID, "request-id", "", "names the request: the same one again is answered with the result of the first")
 	flags.StringVar(&f.progress, "progress", progressAuto, "progress on the error output: auto, plain (a line per step) or none")
 	flags.DurationVar(&f.lockWait, "lock-wait", 10*time.Second, "how long to wait for another execution on the same tenant")
 	flags.DurationVar(&f.lockTimeout, "lock-timeout", 5*time.Second, "how long a statement may wait for a lock; 0: the engine's default")
@@ -141,6 +143,7 @@ func (a *app) executeRequest(
 		LockWait:         durationpb.New(f.lockWait),
 		LockTimeout:      durationpb.New(f.lockTimeout),
 		StatementTimeout: durationpb.New(f.statementTimeout),
+		RequestId:        f.requestID,
 	}
 	if req.Actor, err = a.actor(cmd, f.connect, f.actor); err != nil {
 		return nil, nil, err

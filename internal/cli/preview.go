@@ -20,7 +20,12 @@ marked DESTRUCTIVE; they execute only with the digest of the plan you have seen.
 With --prove the plan is tried out as well: what was last recorded is built in a
 scratch schema on the same server, the plan is carried out there, and the outcome is
 held against its result, built fresh, to the last text. Nothing of it stays, and the
-tenant is not touched. A plan that does not lead where it says exits with 1.`
+tenant is not touched. A plan that does not lead where it says exits with 1.
+
+With --preflight the tenant's rows are asked, read-only, whether they allow the plan:
+NULLs before NOT NULL, duplicates before a unique index, orphans before a foreign key,
+values that do not fit. Each finding names a few keys and says how to mend the rows.
+Findings that the engine would refuse exit with 3. Execute always asks.`
 
 const previewExample = `  # What will crm v1.1.0 change for this tenant?
   lockstep preview --module example.com/entities/crm@v1.1.0 --target sqlite:acme.db
@@ -36,6 +41,9 @@ const previewExample = `  # What will crm v1.1.0 change for this tenant?
 
   # Try the plan out beside the tenant, too
   lockstep preview --module example.com/entities/crm@v1.1.0 --target sqlite:acme.db --prove
+
+  # Would the rows allow it?
+  lockstep preview --module example.com/entities/crm@v1.1.0 --target sqlite:acme.db --preflight
 
   # A script for the engine's own shell
   lockstep preview --module example.com/entities/crm@v1.1.0 --format sql > upgrade.sql`
@@ -65,10 +73,13 @@ func (a *app) previewCommand() *cobra.Command {
 	}
 	flags := addMigration(cmd)
 	format := addFormat(cmd, formatSQL)
-	prove := cmd.Flags().Bool("prove", false, "also try the plan out in a scratch schema on the same server, and compare")
+	look := &lockstepv1.PreviewMigrationRequest{}
+	cmd.Flags().BoolVar(&look.Preflight, "preflight", false, "also ask the tenant's rows whether they allow the plan")
+	cmd.Flags().BoolVar(&look.Estimate, "estimate", false, "with --preflight: estimate on big tables rather than count")
+	cmd.Flags().BoolVar(&look.Prove, "prove", false, "also try the plan out in a scratch schema on the same server, and compare")
 	pending := cmd.Flags().Bool("exit-code", false, "exit with 2 when there is something to execute under this strategy")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		resp, err := a.preview(cmd, flags, format, *prove)
+		resp, err := a.preview(cmd, flags, format, look)
 		if err != nil {
 			return err
 		}
@@ -83,6 +94,9 @@ func (a *app) previewCommand() *cobra.Command {
 		if err == nil && resp.GetProof() != nil && !resp.GetProof().GetProved() {
 			return exitCodeError(status.ExitBug)
 		}
+		if err == nil && resp.GetPreflight().GetBlocked() {
+			return exitCodeError(status.ExitRefused)
+		}
 		if err == nil && *pending && resp.GetChanged() {
 			return exitCodeError(status.ExitPending)
 		}
@@ -91,7 +105,7 @@ func (a *app) previewCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) preview(cmd *cobra.Command, f *migrationFlags, format *format, prove bool) (*lockstepv1.PreviewMigrationResponse, error) {
+func (a *app) preview(cmd *cobra.Command, f *migrationFlags, format *format, req *lockstepv1.PreviewMigrationRequest) (*lockstepv1.PreviewMigrationResponse, error) {
 	if err := format.check(cmd); err != nil {
 		return nil, err
 	}
@@ -99,7 +113,7 @@ func (a *app) preview(cmd *cobra.Command, f *migrationFlags, format *format, pro
 	if err != nil {
 		return nil, err
 	}
-	req := &lockstepv1.PreviewMigrationRequest{Modules: set, Prove: prove}
+	req.Modules = set
 	if req.Target, err = a.target(cmd, f.target); err != nil {
 		return nil, err
 	}

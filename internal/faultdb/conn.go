@@ -75,10 +75,9 @@ func (c *conn) do(kind Kind, query string, run func() error) error {
 	case EndBefore:
 		c.plan.End()
 	case EndAfter:
-		if err := run(); err != nil {
-			return err
-		}
+		err := run()
 		c.plan.End()
+		return err
 	case ErrorBefore:
 	}
 	return c.plan.err()

@@ -37,17 +37,29 @@ func decodeModules(text string) ([]module.Version, error) {
 
 // failureRow is an error as recorded; the cause stays out, it may hold a secret.
 type failureRow struct {
-	Kind       string `json:"kind"`
-	Reason     string `json:"reason"`
-	Detail     string `json:"detail"`
-	Suggestion string `json:"suggestion,omitempty"`
+	Kind       string         `json:"kind"`
+	Reason     string         `json:"reason"`
+	Detail     string         `json:"detail"`
+	Suggestion string         `json:"suggestion,omitempty"`
+	Violations []violationRow `json:"violations,omitempty"`
+}
+
+// violationRow is one of several problems of an error.
+type violationRow struct {
+	Subject     string `json:"subject"`
+	Description string `json:"description"`
+	Suggestion  string `json:"suggestion,omitempty"`
 }
 
 func encodeFailure(e *fault.Error) (sql.NullString, error) {
 	if e == nil {
 		return sql.NullString{}, nil
 	}
-	data, err := json.Marshal(failureRow{Kind: e.Kind.String(), Reason: e.Reason, Detail: e.Error(), Suggestion: e.Suggestion})
+	row := failureRow{Kind: e.Kind.String(), Reason: e.Reason, Detail: e.Detail, Suggestion: e.Suggestion}
+	for _, v := range e.Violations {
+		row.Violations = append(row.Violations, violationRow{v.Subject, v.Description, v.Suggestion})
+	}
+	data, err := json.Marshal(row)
 	if err != nil {
 		return sql.NullString{}, fault.Wrap(err, fault.Bug, "HISTORY_ENCODE", "an error could not be encoded for the history")
 	}
@@ -64,6 +76,9 @@ func decodeFailure(text sql.NullString) (*fault.Error, error) {
 	}
 	e := fault.New(fault.ParseKind(row.Kind), row.Reason, "%s", row.Detail)
 	e.Suggestion, e.RolledBack = row.Suggestion, true
+	for _, v := range row.Violations {
+		e.Violations = append(e.Violations, fault.Violation{Subject: v.Subject, Description: v.Description, Suggestion: v.Suggestion})
+	}
 	return e, nil
 }
 

@@ -46,6 +46,9 @@ func (e *execution) once(ctx context.Context) (*Result, error) {
 		e.rollback(ctx, tx)
 		return nil, err
 	}
+	if err := e.preflight(ctx, tx); err != nil {
+		return e.fail(ctx, tx, err)
+	}
 	if err := e.apply(ctx, tx); err != nil {
 		return e.fail(ctx, tx, err)
 	}

@@ -29,9 +29,12 @@ func (e *execution) journalledOnce(ctx context.Context) (*Result, error) {
 		e.rollback(ctx, tx)
 		return nil, err
 	}
+	if err := e.preflight(ctx, tx); err != nil {
+		return e.fail(ctx, tx, err) // nothing was touched yet
+	}
 	before, err := e.found(ctx, tx)
 	if err != nil {
-		return e.fail(ctx, tx, err) // nothing was touched yet
+		return e.fail(ctx, tx, err)
 	}
 	j, err := e.openJournal(ctx, tx, number, before)
 	if err != nil {
@@ -136,12 +139,30 @@ func (e *execution) actOn(ctx context.Context, j *journal, i int) error {
 }
 
 // finish removes what was moved aside. The revision is recorded: what cannot be
-// removed now is removed on the next contact with this tenant.
+// removed now, or on a second connection, is removed on the next contact with
+// this tenant.
 func (e *execution) finish(ctx context.Context, tx dialect.Tx, j *journal, number int64) {
-	ctx = context.WithoutCancel(ctx)
-	a := &account{finished: make([]trace, len(j.p.Statements))}
+	fresh := context.WithoutCancel(ctx)
+	err := e.removeAside(fresh, tx, j, number)
+	e.rollback(fresh, tx) // gives the lock back
+	if err != nil {
+		_, err = e.s.recoverAnew(fresh, e.req.Target, recovering{})
+	}
+	if err != nil {
+		e.warnings = append(e.warnings, "the upgrade is complete, but what it moved aside could not be removed yet ("+
+			e.t.d.Classify(err).Detail+"); the next execution on this tenant does it")
+		return
+	}
+	for i := range e.statements {
+		if e.statements[i].Outcome == statementDeferred {
+			e.statements[i].Outcome = statementApplied
+		}
+	}
+}
+
+func (e *execution) removeAside(ctx context.Context, tx dialect.Tx, j *journal, number int64) error {
 	began := e.s.cfg.Now()
-	err := j.finish(ctx, a, func(i int) {
+	err := j.finish(ctx, &account{finished: make([]trace, len(j.p.Statements))}, func(i int) {
 		e.statements[i].Outcome, e.statements[i].Duration = statementApplied, e.s.cfg.Now().Sub(began)
 		began = e.s.cfg.Now()
 	})
@@ -151,13 +172,7 @@ func (e *execution) finish(ctx context.Context, tx dialect.Tx, j *journal, numbe
 	if err == nil {
 		err = e.t.history.ClearJournal(ctx, tx)
 	}
-	if err != nil {
-		e.warnings = append(e.warnings, "the upgrade is complete, but what it moved aside could not be removed yet ("+
-			fault.As(e.t.d.Classify(err)).Detail+"); the next execution on this tenant does it")
-	}
-	if err := tx.Commit(ctx); err != nil {
-		e.s.cfg.Logger.DebugContext(ctx, "the tenant's lock was not given back cleanly", "target", e.req.Target, "reason", fault.ReasonOf(err))
-	}
+	return err
 }
 
 // takeBack undoes what was done, on a context and a connection of its own: the
@@ -168,7 +183,7 @@ func (e *execution) takeBack(ctx context.Context, tx dialect.Tx, number int64, c
 	f := *e.t.d.Classify(cause)
 	f.RolledBack = true
 	fresh := context.WithoutCancel(ctx)
-	r, err := e.s.recoverAnew(fresh, e.req.Target, recovering{cause: &f, silent: e.again(&f)})
+	r, err := e.s.recoverAnew(fresh, e.req.Target, recovering{cause: &f, silent: e.again(&f), statements: e.statements})
 	if err != nil {
 		return e.halfWay(&f, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/history"
 	"github.com/lockstepdb/lockstep/internal/plan"
+	"github.com/lockstepdb/lockstep/internal/preflight"
 )
 
 // Limits of one execution.
@@ -37,6 +38,7 @@ type execution struct {
 	plan       *plan.Plan
 	statements []history.Statement
 	warnings   []string
+	rows       *preflight.Report // what the rows said; nil before they were asked
 }
 
 // Execute implements Migrator.
@@ -239,7 +241,7 @@ func (e *execution) where() string {
 func (e *execution) result(o Outcome, revision int64, failure *fault.Error) *Result {
 	return &Result{
 		Outcome: o, Revision: revision, Plan: e.plan, Statements: e.statements, Error: failure,
-		Warnings: append(slices.Clone(e.w.target.Warnings), e.warnings...), Actor: e.req.Actor, StartedAt: e.started, Duration: e.s.cfg.Now().Sub(e.started),
+		Warnings: append(slices.Clone(e.w.target.Warnings), e.warnings...), Preflight: e.rows, Actor: e.req.Actor, StartedAt: e.started, Duration: e.s.cfg.Now().Sub(e.started),
 	}
 }
 

@@ -153,7 +153,7 @@ func TestCheckComparesWithWhatIsPublished(t *testing.T) {
 	require.Len(t, got.Changes, 1)
 	assert.Equal(t, diff.Additive, got.Changes[0].Effect)
 	assert.Empty(t, got.Problems)
-	assert.Equal(t, []dialect.Engine{dialect.Postgres, dialect.SQLite}, got.Engines)
+	assert.Equal(t, []dialect.Engine{dialect.MariaDB, dialect.MySQL, dialect.Postgres, dialect.SQLite}, got.Engines)
 
 	got, err = s.Check(t.Context(), migrate.CheckRequest{Ref: ref, Against: migrate.AgainstNone})
 	require.NoError(t, err)

@@ -141,7 +141,7 @@ func (e *execution) revision(number int64, o history.Outcome, f *fault.Error) *h
 		Base: e.plan.Base, Target: e.plan.Target, Result: e.plan.Result, Digest: e.plan.Digest,
 		Statements: e.statements, Error: f, Actor: e.req.Actor, Lockstep: e.s.cfg.LockstepVersion,
 		StartedAt: e.started.UTC(), Duration: e.s.cfg.Now().Sub(e.started),
-		RequestID: e.req.RequestID, RequestSum: e.requestSum(),
+		RequestID: e.req.RequestID, RequestSum: e.requestSum(), Notes: e.notes(),
 	}
 	if o == history.RolledBack {
 		r.Result = e.plan.Base

@@ -4,9 +4,6 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -60,7 +57,7 @@ func requireOneSide(t *testing.T, url string, before, after *schema.Schema, cont
 // error or a dead connection, before or after the operation took effect.
 func TestAFaultAtEveryOperation(t *testing.T) {
 	proxy := publish(t)
-	eachEngine(t, func(t *testing.T, l lab) {
+	eachTransactional(t, func(t *testing.T, l lab) {
 		healthy := newService(t, proxy, nil)
 		before, after := sides(t, healthy, l)
 		for _, mode := range faultdb.Modes() {
@@ -124,14 +121,14 @@ func upgradeUnderFault(t *testing.T, healthy, faulty *migrate.Service, l lab, be
 // TestKilledAtEveryStep kills a real process with SIGKILL at each of its steps.
 func TestKilledAtEveryStep(t *testing.T) {
 	proxy := publish(t)
-	eachEngine(t, func(t *testing.T, l lab) {
+	eachTransactional(t, func(t *testing.T, l lab) {
 		healthy := newService(t, proxy, nil)
 		before, after := sides(t, healthy, l)
 		for step := 0; ; step++ {
 			url := l.fresh(t)
 			mustExecute(t, healthy, url, "v1.0.0", strategy.Safe)
 			rows(t, url)
-			killed := runChild(t, proxy, url, step)
+			killed := runChild(t, errand{Proxy: proxy, Target: url, Module: shop, Query: "v1.1.0", Strategy: strategy.Safe, Event: step})
 			isNew := requireOneSide(t, url, before, after, step2s(step))
 			require.False(t, killed && isNew && step < 5, "new before anything was executed")
 
@@ -152,21 +149,3 @@ func TestKilledAtEveryStep(t *testing.T) {
 type step2s int
 
 func (s step2s) String() string { return fmt.Sprintf("killed at step %d", int(s)) }
-
-const childEnv = "LOCKSTEP_TEST_KILL_CHILD"
-
-// runChild runs the upgrade in a process of its own that kills itself at the
-// given step, and tells whether it got there.
-func runChild(t *testing.T, proxy, url string, step int) (killed bool) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMain$")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", childEnv, step),
-		"LOCKSTEP_TEST_PROXY="+proxy, "LOCKSTEP_TEST_TARGET="+url, "LOCKSTEP_TEST_CACHE="+filepath.Join(t.TempDir(), "c"))
-	out, err := cmd.CombinedOutput()
-	if err == nil {
-		return false
-	}
-	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
-	require.True(t, ok && status.Signaled() && status.Signal() == syscall.SIGKILL, "the child failed by itself: %s", out)
-	return true
-}

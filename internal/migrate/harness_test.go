@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/dialect/mysql"
 	"github.com/lockstepdb/lockstep/internal/dialect/postgres"
 	"github.com/lockstepdb/lockstep/internal/dialect/sqlite"
 	"github.com/lockstepdb/lockstep/internal/enginetest"
@@ -155,34 +156,44 @@ func publishModule(t testing.TB, proxy, path, version, source string) {
 	require.NoError(t, err)
 }
 
-// newService serves both engines; wrap, when not nil, is put around drivers.
+// newService serves all engines; wrap, when not nil, is put around drivers.
 func newService(t testing.TB, proxy string, wrap func(driver.Connector) driver.Connector) *migrate.Service {
 	t.Helper()
 	client, err := module.NewClient(module.Config{Sources: proxy, CacheDir: t.TempDir()})
 	require.NoError(t, err)
-	pg, lite := postgres.New(), sqlite.New()
-	if wrap != nil {
-		pg, lite = postgres.New(postgres.WithWrap(wrap)), sqlite.New(sqlite.WithWrap(wrap))
+	if wrap == nil {
+		wrap = func(c driver.Connector) driver.Connector { return c }
 	}
-	s, err := migrate.New(migrate.Config{
-		Modules: client, Now: time.Now, LockstepVersion: "test",
-		Dialects: map[dialect.Engine]dialect.Dialect{
-			dialect.Postgres: pg,
-			dialect.SQLite:   lite,
-		},
-	})
+	s, err := migrate.New(migrate.Config{Modules: client, Now: time.Now, LockstepVersion: "test", Dialects: dialects(wrap)})
 	require.NoError(t, err)
 	return s
 }
 
-// lab makes tenants on one engine.
-type lab struct {
-	name  string
-	fresh func(t testing.TB) string // target URL of a tenant that does not exist yet
+// dialects are all that executions run on.
+func dialects(wrap func(driver.Connector) driver.Connector) map[dialect.Engine]dialect.Dialect {
+	return map[dialect.Engine]dialect.Dialect{
+		dialect.Postgres: postgres.New(postgres.WithWrap(wrap)),
+		dialect.SQLite:   sqlite.New(sqlite.WithWrap(wrap)),
+		dialect.MySQL:    mysql.New(mysql.WithWrap(wrap)),
+		dialect.MariaDB:  mysql.New(mysql.WithMariaDB(), mysql.WithWrap(wrap)),
+	}
 }
 
-// eachEngine runs a test on SQLite and on every PostgreSQL that runs.
+// lab makes tenants on one engine.
+type lab struct {
+	name       string
+	journalled bool                      // the engine commits DDL by itself
+	fresh      func(t testing.TB) string // target URL of a tenant that does not exist yet
+}
+
+// eachEngine runs a test on SQLite and on every server that runs.
 func eachEngine(t *testing.T, test func(t *testing.T, l lab)) {
+	eachTransactional(t, test)
+	eachJournalled(t, test)
+}
+
+// eachTransactional runs a test where DDL rolls back with its transaction.
+func eachTransactional(t *testing.T, test func(t *testing.T, l lab)) {
 	t.Run("sqlite", func(t *testing.T) {
 		test(t, lab{name: "sqlite", fresh: func(t testing.TB) string { return enginetest.SQLite(t) }})
 	})
@@ -196,6 +207,23 @@ func eachEngine(t *testing.T, test func(t *testing.T, l lab)) {
 			})
 		}
 	})
+}
+
+// eachJournalled runs a test on every server whose DDL commits by itself.
+func eachJournalled(t *testing.T, test func(t *testing.T, l lab)) {
+	on := func(servers func(testing.TB) []enginetest.Server) func(t *testing.T) {
+		return func(t *testing.T) {
+			for _, server := range servers(t) {
+				t.Run(server.Name, func(t *testing.T) {
+					test(t, lab{name: server.Name, journalled: true, fresh: func(t testing.TB) string {
+						return enginetest.FreshDatabase(t, server)
+					}})
+				})
+			}
+		}
+	}
+	t.Run("mysql", on(enginetest.MySQL))
+	t.Run("mariadb", on(enginetest.MariaDB))
 }
 
 func target(t testing.TB, url string) dialect.Target {
@@ -275,7 +303,11 @@ func render(t testing.TB, result *sql.Rows) string {
 			if i > 0 {
 				b.WriteString(" ")
 			}
-			fmt.Fprint(&b, *v.(*any))
+			value := *v.(*any)
+			if text, ok := value.([]byte); ok { // which is how MySQL's driver brings texts
+				value = string(text)
+			}
+			fmt.Fprint(&b, value)
 		}
 		b.WriteString("\n")
 	}
@@ -286,10 +318,7 @@ func render(t testing.TB, result *sql.Rows) string {
 // inspect looks at a tenant with a connection of its own.
 func inspect(t testing.TB, url string, tables ...string) *schema.Schema {
 	t.Helper()
-	d := dialect.Dialect(postgres.New())
-	if target(t, url).Engine == dialect.SQLite {
-		d = sqlite.New()
-	}
+	d := dialects(func(c driver.Connector) driver.Connector { return c })[target(t, url).Engine]
 	session, err := d.Open(context.WithoutCancel(t.Context()), target(t, url))
 	require.NoError(t, err)
 	defer func(c io.Closer) { _ = c.Close() }(session)

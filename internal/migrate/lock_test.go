@@ -24,7 +24,7 @@ func holdTable(t *testing.T, url, table string) (release func()) {
 	tx, err := db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
 	lock := "LOCK TABLE " + table + " IN ACCESS EXCLUSIVE MODE"
-	if strings.HasPrefix(url, "sqlite") {
+	if !strings.HasPrefix(url, "postgres") { // an open transaction that wrote is enough there
 		lock = "UPDATE " + table + " SET id = id"
 	}
 	_, err = tx.ExecContext(t.Context(), lock)
@@ -39,7 +39,11 @@ func TestAnExecutionWaitsForABusyTableAndTriesAgain(t *testing.T) {
 		mustExecute(t, s, url, "v1.0.0", strategy.Safe)
 		rows(t, url)
 		release := holdTable(t, url, "customers")
-		timer := time.AfterFunc(700*time.Millisecond, release)
+		held := 700 * time.Millisecond
+		if l.journalled {
+			held = 2500 * time.Millisecond // MySQL counts the wait for a lock in whole seconds
+		}
+		timer := time.AfterFunc(held, release)
 		defer timer.Stop()
 
 		var attempts int
@@ -121,7 +125,11 @@ func TestNothingToDoCostsOneRoundTrip(t *testing.T) {
 				trips = append(trips, op.String())
 			}
 		}
-		assert.Len(t, trips, 1, "%s", plan)
+		want := 1
+		if l.journalled {
+			want = 3 // the server's version, and whether the journal holds anything
+		}
+		assert.Len(t, trips, want, "%s", plan)
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/history"
 	"github.com/lockstepdb/lockstep/internal/module"
 	"github.com/lockstepdb/lockstep/internal/plan"
+	"github.com/lockstepdb/lockstep/internal/preflight"
 	"github.com/lockstepdb/lockstep/internal/schema"
 	"github.com/lockstepdb/lockstep/internal/strategy"
 )
@@ -51,6 +52,11 @@ type Request struct {
 	Target   dialect.Target
 	Strategy strategy.Name
 	Prove    bool // of a preview: also try the plan out beside the tenant
+
+	revertTo int64 // the revision whose snapshot is the target; 0: Modules say
+	// Preflight, of a preview: also ask the tenant's rows whether they allow the
+	// plan. With Estimate what is lost, and what is many, is not counted exactly.
+	Preflight, Estimate bool
 }
 
 // Preview is what an execution would do; nothing was touched.
@@ -62,7 +68,11 @@ type Preview struct {
 	// just new module versions.
 	Changed bool
 	Script  string // the SQL as one script for the engine's own shell
-	Proof   *Proof // what came of trying the plan out; nil when that was not asked for
+	// Sizes tells how much the present tables hold that the plan changes.
+	Sizes map[string]dialect.Size
+	// Preflight is what the tenant's rows say to the plan; nil unless asked for.
+	Preflight *preflight.Report
+	Proof     *Proof // what came of trying the plan out; nil when that was not asked for
 }
 
 // ExecuteRequest asks for an execution.
@@ -90,6 +100,7 @@ type Phase string
 const (
 	PhasePlanning  Phase = "planning"
 	PhaseLocking   Phase = "locking"
+	PhasePreflight Phase = "preflight"
 	PhaseExecuting Phase = "executing"
 	PhaseVerifying Phase = "verifying"
 	PhaseRecording Phase = "recording"
@@ -127,6 +138,7 @@ type Result struct {
 	Statements []history.Statement
 	Error      *fault.Error // set when Outcome is RolledBack or NeedsOperator
 	Warnings   []string
+	Preflight  *preflight.Report // what the rows said before the first statement; nil when they were not asked
 	Actor      string
 	StartedAt  time.Time
 	Duration   time.Duration

@@ -137,6 +137,7 @@ func TestAFailureLeavesTheTenantAsItWas(t *testing.T) {
 		require.Error(t, err)
 		f := fault.As(err)
 		assert.Equal(t, "DATA_DUPLICATE", f.Reason)
+		assert.NotEmpty(t, r.Preflight.Blocking())
 		assert.Contains(t, f.Detail, "idx_customers_name")
 		assert.NotContains(t, f.Detail, "Ann", "errors hold no values of rows")
 		assert.True(t, f.RolledBack)
@@ -149,11 +150,8 @@ func TestAFailureLeavesTheTenantAsItWas(t *testing.T) {
 		assert.Equal(t, history.RolledBack, list[0].Outcome)
 		assert.Equal(t, "DATA_DUPLICATE", list[0].Error.Reason)
 		assert.Equal(t, f.Suggestion, list[0].Error.Suggestion)
-		outcomes := map[string]bool{}
-		for _, st := range list[0].Statements {
-			outcomes[st.Outcome] = true
-		}
-		assert.True(t, outcomes["failed"] && outcomes["rolled_back"], "%v", outcomes)
+		assert.Equal(t, f.Violations, list[0].Error.Violations)
+		assert.Empty(t, list[0].Statements, "nothing was run")
 
 		run(t, url, "UPDATE customers SET name = 'Cid' WHERE id = 3")
 		done := mustExecute(t, s, url, "v1.4.0", strategy.Safe)
@@ -204,6 +202,40 @@ func TestTwoExecutionsAtOnce(t *testing.T) {
 	})
 }
 
+// TestRowsThatComeTooLateForPreflight writes, while the plan runs, what preflight
+// would have found: the engine refuses, and everything is undone.
+func TestRowsThatComeTooLateForPreflight(t *testing.T) {
+	proxy := publish(t)
+	eachEngine(t, func(t *testing.T, l lab) {
+		if l.name == "sqlite" {
+			return // nobody else writes there while the plan runs
+		}
+		s, url := newService(t, proxy, nil), l.fresh(t)
+		mustExecute(t, s, url, "v1.0.0", strategy.Safe)
+		rows(t, url)
+		run(t, url, "UPDATE customers SET name = 'Cid' WHERE id = 3")
+		before := inspect(t, url, allTables...)
+		_, err := s.Execute(t.Context(), migrate.ExecuteRequest{Request: request(t, url, "v1.4.0", strategy.Safe)}, func(e migrate.Event) {
+			if e.Index == 1 {
+				run(t, url, "INSERT INTO customers (id, mail, name) VALUES (4, 'd@x', 'Bob')")
+			}
+		})
+		require.Error(t, err)
+		assert.Equal(t, "DATA_DUPLICATE", fault.ReasonOf(err))
+		assert.True(t, fault.As(err).RolledBack)
+		assert.Equal(t, before, inspect(t, url, allTables...))
+		assert.Equal(t, "4\n", query(t, url, "SELECT count(*) FROM customers"), "what the application wrote is there")
+
+		list, err := s.Revisions(t.Context(), target(t, url), 0, 1)
+		require.NoError(t, err)
+		outcomes := map[string]bool{}
+		for _, st := range list[0].Statements {
+			outcomes[st.Outcome] = true
+		}
+		assert.True(t, outcomes["failed"] && outcomes["rolled_back"], "%v", outcomes)
+	})
+}
+
 func TestAnEditedSnapshotIsRefused(t *testing.T) {
 	proxy := publish(t)
 	eachEngine(t, func(t *testing.T, l lab) {
@@ -241,7 +273,7 @@ func TestNothingRunsWhereItCouldNotBeUndone(t *testing.T) {
 	client, err := module.NewClient(module.Config{Sources: publish(t), CacheDir: t.TempDir()})
 	require.NoError(t, err)
 	s, err := migrate.New(migrate.Config{
-		Modules: client, Now: time.Now, Dialects: map[dialect.Engine]dialect.Dialect{dialect.MySQL: mysql.New()},
+		Modules: client, Now: time.Now, Dialects: map[dialect.Engine]dialect.Dialect{dialect.MySQL: struct{ dialect.Dialect }{mysql.New()}},
 	})
 	require.NoError(t, err)
 	_, err = s.Execute(t.Context(), migrate.ExecuteRequest{Request: request(t, "mysql://root@127.0.0.1:1/tenant", "v1.0.0", strategy.Safe)}, nil)

@@ -9,6 +9,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/history"
 	"github.com/lockstepdb/lockstep/internal/plan"
+	"github.com/lockstepdb/lockstep/internal/preflight"
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
@@ -43,7 +44,7 @@ func (s *Service) Preview(ctx context.Context, req Request) (*Preview, error) {
 	if err != nil {
 		return nil, err
 	}
-	warnings = append(warnings, broken...)
+	warnings = slices.Concat(warnings, w.lost, broken)
 	var proof *Proof
 	if req.Prove {
 		if proof, err = Prove(ctx, t.d, req.Target, p); err != nil {
@@ -54,10 +55,22 @@ func (s *Service) Preview(ctx context.Context, req Request) (*Preview, error) {
 	for i := range p.Statements {
 		sql[i] = p.Statements[i].SQL
 	}
-	return &Preview{
+	out := &Preview{
 		Plan: p, Current: head, Warnings: warnings, Proof: proof,
 		Changed: changes(p, head), Script: t.d.Script(req.Target, sql),
-	}, nil
+	}
+	return out, s.look(ctx, t, req, out)
+}
+
+// look asks the tenant's tables how much they hold, and, when asked to, whether
+// their rows allow the plan.
+func (s *Service) look(ctx context.Context, t *tenant, req Request, out *Preview) error {
+	var err error
+	if out.Sizes, err = s.sizes(ctx, t, out.Plan); err != nil || !req.Preflight {
+		return err
+	}
+	out.Preflight, err = askRows(ctx, t.d, t, out.Plan, preflight.Options{Now: s.cfg.Now, Estimate: req.Estimate})
+	return err
 }
 
 // work is a request with everything that does not depend on the tenant's state.
@@ -65,6 +78,9 @@ type work struct {
 	Request
 	target   *Target
 	physical *lowered // nil until the version of the server is known, where it counts
+
+	hints string   // of a revert: what the names of the target have become
+	lost  []string // of a revert: what does not come back
 }
 
 // prepare composes and lowers the target. The database is not contacted yet, so
@@ -73,6 +89,9 @@ func (s *Service) prepare(ctx context.Context, req Request) (*work, error) {
 	d, err := s.dialectOf(req.Target)
 	if err != nil {
 		return nil, err
+	}
+	if req.revertTo > 0 {
+		return &work{Request: req, target: &Target{}}, nil // history says the rest
 	}
 	target, err := s.Compose(ctx, req.Modules)
 	if err != nil {
@@ -88,6 +107,11 @@ func (s *Service) prepare(ctx context.Context, req Request) (*work, error) {
 // plan returns the plan from head to the target. A plan that another tenant at
 // the same fingerprint needed is shared, and then the snapshot is not even read.
 func (s *Service) plan(ctx context.Context, t *tenant, w *work, head *history.Revision) (*plan.Plan, error) {
+	if w.revertTo > 0 {
+		if err := s.retrace(ctx, t, w, head); err != nil {
+			return nil, err
+		}
+	}
 	base := ""
 	if head != nil {
 		base = head.Result
@@ -98,7 +122,7 @@ func (s *Service) plan(ctx context.Context, t *tenant, w *work, head *history.Re
 			return nil, err
 		}
 	}
-	key := fmt.Sprintf("%s %d %s %s %s %s %q", t.d.Engine(), t.Version().Major, t.variant, w.Strategy, base, w.physical.fingerprint, w.target.Modules)
+	key := fmt.Sprintf("%s %d %s %s %s %s %q %s", t.d.Engine(), t.Version().Major, t.variant, w.Strategy, base, w.physical.fingerprint, w.target.Modules, w.hints)
 	if p, ok := s.plans.Get(key); ok {
 		return p, nil
 	}

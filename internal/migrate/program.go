@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
@@ -57,7 +58,11 @@ func witnessesOf(st *plan.Statement, caps dialect.Capabilities) []string {
 	if st.On == "" {
 		return nil
 	}
-	return distinct(st.On, st.Table, dialect.CutName(dialect.AsidePrefix+st.On, caps.MaxIdentifier))
+	names := []string{st.On, st.Table}
+	if strings.Contains(st.SQL, dialect.AsidePrefix) {
+		names = append(names, dialect.CutName(dialect.AsidePrefix+st.On, caps.MaxIdentifier))
+	}
+	return distinct(names...)
 }
 
 // witnesses names every table that a plan touches, by all its names.

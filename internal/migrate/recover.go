@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
@@ -27,6 +28,8 @@ type recovery struct {
 type recovering struct {
 	cause  *fault.Error // why the execution did not end; nil: it is not known
 	silent bool         // it is tried again at once, and not worth a record
+	// statements are as they ran, when it is this process that ran them.
+	statements []history.Statement
 }
 
 // recover brings a tenant whose journal is not empty to where it was before the
@@ -109,7 +112,7 @@ func (s *Service) back(ctx context.Context, j *journal, a *account, how recoveri
 	default:
 		r.revision = j.p.Revision.Number
 		if !recorded {
-			if err := j.t.history.Insert(ctx, j.q, s.failedRevision(j.p, outcomes, how.cause), nil); err != nil {
+			if err := j.t.history.Insert(ctx, j.q, s.failedRevision(j.p, outcomes, how), nil); err != nil {
 				return nil, err
 			}
 		}
@@ -132,13 +135,15 @@ func stuck(err error) error {
 }
 
 // failedRevision is the record of an execution that was taken back.
-func (s *Service) failedRevision(p *program, outcomes []string, cause *fault.Error) *history.Revision {
+func (s *Service) failedRevision(p *program, outcomes []string, how recovering) *history.Revision {
 	r := p.Revision
 	r.Outcome, r.Result = history.RolledBack, r.Base
 	r.Duration = s.cfg.Now().Sub(r.StartedAt)
-	r.Error = cause
-	if cause == nil {
+	if r.Error = how.cause; r.Error == nil {
 		r.Error = interrupted()
+	}
+	if len(how.statements) == len(r.Statements) {
+		r.Statements = slices.Clone(how.statements)
 	}
 	for i := range r.Statements {
 		r.Statements[i].Outcome = outcomes[i]

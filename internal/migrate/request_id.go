@@ -24,7 +24,7 @@ func (e *execution) requestSum() string {
 	}
 	h := sha256.New()
 	m := e.req.Modules
-	_, _ = fmt.Fprintf(h, "%q %q %q %q %q", m.Refs, m.GoMod, m.Entities, e.req.Strategy, e.req.Digest) // a hash never fails
+	_, _ = fmt.Fprintf(h, "%q %q %q %q %q %d", m.Refs, m.GoMod, m.Entities, e.req.Strategy, e.req.Digest, e.req.revertTo) // a hash never fails
 	return hex.EncodeToString(h.Sum(nil))
 }
 

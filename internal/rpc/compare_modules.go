@@ -34,9 +34,15 @@ func (s *moduleService) CompareModules(
 		To:       toModuleVersions(to.Modules),
 		Warnings: slices.Concat(from.Warnings, to.Warnings),
 	}
+	works := &lockstepv1.Compatibility{Reads: true, Writes: true}
 	for _, a := range diff.Assess(changes) {
 		out.Changes = append(out.Changes, toAssessed(a))
+		if a.Breaks.Any() && req.GetFrom() != nil {
+			works.Reads, works.Writes = works.Reads && !a.Breaks.Reads, works.Writes && !a.Breaks.Writes
+			works.Breaking = append(works.Breaking, toBreaking([]diff.Assessment{a})...)
+		}
 	}
+	out.Compatibility = works
 	return out, nil
 }
 

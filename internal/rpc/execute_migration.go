@@ -37,6 +37,7 @@ func (s *migrationService) ExecuteMigration(
 		LockWait:         wait(req.GetLockWait()),
 		LockTimeout:      wait(req.GetLockTimeout()),
 		StatementTimeout: req.GetStatementTimeout().AsDuration(),
+		RequestID:        req.GetRequestId(),
 		Drift:            policy,
 	}, progress.send)
 	if res == nil {
@@ -114,6 +115,10 @@ func toPhase(p migrate.Phase) lockstepv1.ExecutionPhase {
 		return lockstepv1.ExecutionPhase_EXECUTION_PHASE_RECORDING
 	case migrate.PhaseDone:
 		return lockstepv1.ExecutionPhase_EXECUTION_PHASE_DONE
+	case migrate.PhaseRecovering:
+		return lockstepv1.ExecutionPhase_EXECUTION_PHASE_RECOVERING
+	case migrate.PhasePreflight:
+		return lockstepv1.ExecutionPhase_EXECUTION_PHASE_PREFLIGHT
 	}
 	return lockstepv1.ExecutionPhase_EXECUTION_PHASE_UNSPECIFIED
 }
@@ -128,6 +133,7 @@ func toResult(r *migrate.Result) *lockstepv1.ExecutionResult {
 		Actor:      r.Actor,
 		StartedAt:  timestamppb.New(r.StartedAt),
 		Duration:   durationpb.New(r.Duration),
+		Preflight:  toPreflight(r.Preflight),
 	}
 }
 

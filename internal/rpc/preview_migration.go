@@ -16,19 +16,21 @@ func (s *migrationService) PreviewMigration(
 	if err != nil {
 		return nil, err
 	}
-	in.Prove = req.GetProve()
+	in.Prove, in.Preflight, in.Estimate = req.GetProve(), req.GetPreflight(), req.GetEstimate()
 	p, err := s.migrator.Preview(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	return &lockstepv1.PreviewMigrationResponse{
-		Plan:     toPlan(p.Plan),
-		Current:  toRevision(p.Current, false),
-		Changed:  p.Changed,
-		Warnings: p.Warnings,
-		Script:   p.Script,
-		Target:   in.Target.String(),
-		Proof:    toProof(p.Proof),
+		Plan:      toPlan(p.Plan),
+		Current:   toRevision(p.Current, false),
+		Changed:   p.Changed,
+		Warnings:  p.Warnings,
+		Script:    p.Script,
+		Target:    in.Target.String(),
+		Proof:     toProof(p.Proof),
+		Sizes:     toSizes(p.Sizes),
+		Preflight: toPreflight(p.Preflight),
 	}, nil
 }
 

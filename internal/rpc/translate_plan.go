@@ -83,6 +83,7 @@ func toPlan(p *plan.Plan) *lockstepv1.Plan {
 		ResultFingerprint: p.Result,
 		Destructive:       p.Destructive(),
 		Digest:            p.Digest,
+		Compatibility:     toCompatibility(p.Compatibility()),
 		Verdicts:          make([]*lockstepv1.Verdict, 0, len(p.Verdicts)),
 		Statements:        make([]*lockstepv1.Statement, 0, len(p.Statements)),
 	}
@@ -103,6 +104,8 @@ func toStatement(s *plan.Statement) *lockstepv1.Statement {
 		Destructive: s.Destructive,
 		Reverse:     s.Reverse,
 		Rebuild:     s.Rebuild,
+		Final:       s.Final,
+		Fallback:    s.Fallback,
 	}
 	for _, h := range s.Hazards {
 		out.Hazards = append(out.Hazards, &lockstepv1.Hazard{Kind: toHazard(h.Kind), Detail: h.Detail})

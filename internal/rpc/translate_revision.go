@@ -31,6 +31,7 @@ func toRevision(r *history.Revision, full bool) *lockstepv1.Revision {
 		Failure:           status.Failure(r.Error),
 		Actor:             r.Actor,
 		LockstepVersion:   r.Lockstep,
+		RequestId:         r.RequestID,
 		StartedAt:         timestamppb.New(r.StartedAt),
 		Duration:          durationpb.New(r.Duration),
 		Reverts:           r.Notes.Reverts,
@@ -53,6 +54,8 @@ func toRevisionOutcome(o history.Outcome) lockstepv1.RevisionOutcome {
 		return lockstepv1.RevisionOutcome_REVISION_OUTCOME_APPLIED
 	case history.RolledBack:
 		return lockstepv1.RevisionOutcome_REVISION_OUTCOME_ROLLED_BACK
+	case history.Nothing:
+		return lockstepv1.RevisionOutcome_REVISION_OUTCOME_NOTHING_TO_DO
 	}
 	return lockstepv1.RevisionOutcome_REVISION_OUTCOME_UNSPECIFIED
 }
@@ -79,6 +82,8 @@ func toStatementOutcome(o string) lockstepv1.StatementOutcome {
 		return lockstepv1.StatementOutcome_STATEMENT_OUTCOME_NOT_RUN
 	case "rolled_back":
 		return lockstepv1.StatementOutcome_STATEMENT_OUTCOME_ROLLED_BACK
+	case history.Deferred:
+		return lockstepv1.StatementOutcome_STATEMENT_OUTCOME_DEFERRED
 	default:
 		return lockstepv1.StatementOutcome_STATEMENT_OUTCOME_UNSPECIFIED
 	}

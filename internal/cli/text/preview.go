@@ -17,6 +17,9 @@ func (p *Printer) Preview(r *lockstepv1.PreviewMigrationResponse, next []string)
 	p.section(later, "WITHHELD", count(len(later), "change")+" left for later by strategy "+Strategy(plan.GetStrategy())+"; still pending")
 	p.section(refused, "REFUSED", count(len(refused), "change")+" in the way")
 	p.statements(plan.GetStatements())
+	p.sizes(r.GetSizes())
+	p.preflight(r.GetPreflight())
+	p.compatibility(r)
 	p.proof(r.GetProof())
 	p.line()
 	if r.GetChanged() {
@@ -119,6 +122,9 @@ func (p *Printer) statements(statements []*lockstepv1.Statement) {
 		indent := strings.Repeat(" ", len(title))
 		if s.GetDestructive() {
 			title += p.paint(alarm, "DESTRUCTIVE") + "  "
+		}
+		if s.GetFinal() {
+			title += p.paint(dim, "when recorded: ")
 		}
 		p.line(title, s.GetSummary())
 		colour := cyan

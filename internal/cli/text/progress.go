@@ -65,6 +65,10 @@ func progressWords(e *lockstepv1.ExecutionProgress) string {
 		return "verifying"
 	case lockstepv1.ExecutionPhase_EXECUTION_PHASE_RECORDING:
 		return "recording"
+	case lockstepv1.ExecutionPhase_EXECUTION_PHASE_RECOVERING:
+		return "taking back what was left half way" + again
+	case lockstepv1.ExecutionPhase_EXECUTION_PHASE_PREFLIGHT:
+		return "asking the rows" + again
 	case lockstepv1.ExecutionPhase_EXECUTION_PHASE_DONE,
 		lockstepv1.ExecutionPhase_EXECUTION_PHASE_UNSPECIFIED:
 	}

@@ -36,6 +36,7 @@ const (
 	ExitOK      = 0  // done, or nothing to do
 	ExitBug     = 1  // unexpected
 	ExitPending = 2  // with --exit-code: there is something to execute
+	ExitRefused = 3  // refused, as by kind Refused: of a preview, the rows do not allow the plan
 	ExitUsage   = 64 // the command line is wrong
 	ExitInput   = 65 // bad input: a module, an entity, a request
 )
@@ -65,7 +66,7 @@ func lookup(k fault.Kind) mapping {
 	case fault.Exists:
 		return mapping{codes.AlreadyExists, 65}
 	case fault.Refused:
-		return mapping{codes.FailedPrecondition, 3}
+		return mapping{codes.FailedPrecondition, ExitRefused}
 	case fault.Drift:
 		return mapping{codes.FailedPrecondition, 4}
 	case fault.Conflict:
