@@ -154,6 +154,9 @@ func TestRewriteIdentifier(t *testing.T) {
 	} {
 		assert.Equal(t, c.want, schema.RewriteIdentifier(c.expr, "age", "years"))
 	}
+	assert.Equal(t, "[b]]] > 1 AND \"a\"\"\" > 2", schema.RewriteIdentifier("[a]]] > 1 AND \"a\"\"\" > 2", "a]", "b]"))
+	assert.Equal(t, `"b""" > 2`, schema.RewriteIdentifier(`"a""" > 2`, `a"`, `b"`))
+	assert.Equal(t, "[a]]", schema.RewriteIdentifier("[a]]", "a]", "b"), "not closed")
 	assert.True(t, schema.MentionsIdentifier("lower(Email) = 'x'", "email"))
 	assert.False(t, schema.MentionsIdentifier("lower(mail) = 'email'", "email"))
 }
@@ -161,6 +164,8 @@ func TestRewriteIdentifier(t *testing.T) {
 func FuzzRewriteIdentifier(f *testing.F) {
 	f.Add(`a > 'b' AND "c"`, "a")
 	f.Add("[a", "a")
+	f.Add("[a]]", "a]")
+	f.Add("''", "")
 	f.Fuzz(func(t *testing.T, expr, name string) {
 		if got := schema.RewriteIdentifier(expr, name, name); got != expr {
 			t.Errorf("renaming %q to itself changed %q to %q", name, expr, got)

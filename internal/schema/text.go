@@ -29,8 +29,8 @@ func RewriteIdentifier(expr, from, to string) string {
 	for i := 0; i < len(expr); {
 		end, word := token(expr, i)
 		text := expr[i:end]
-		if word == from {
-			text = strings.Replace(text, from, to, 1)
+		if word == from && word != "" {
+			text = requote(text, to)
 		}
 		b.WriteString(text)
 		i = end
@@ -59,10 +59,10 @@ func token(expr string, i int) (end int, word string) {
 		return closing(expr, i, '\''), ""
 	case c == '"' || c == '`':
 		end = closing(expr, i, c)
-		return end, strings.Trim(expr[i:end], string(c))
+		return end, unquote(expr[i:end], string(c))
 	case c == '[':
 		end = closing(expr, i, ']')
-		return end, strings.Trim(expr[i:end], "[]")
+		return end, unquote(expr[i:end], "]")
 	case isWord(c):
 		end = i
 		for end < len(expr) && isWord(expr[end]) {
@@ -72,6 +72,27 @@ func token(expr string, i int) (end int, word string) {
 	default:
 		return i + 1, ""
 	}
+}
+
+// unquote is the name within quotes, in which the closing one is doubled; "" when
+// they do not close.
+func unquote(text, quote string) string {
+	inner, closed := strings.CutSuffix(text[1:], quote)
+	if !closed || strings.Count(inner, quote)%2 == 1 {
+		return ""
+	}
+	return strings.ReplaceAll(inner, quote+quote, quote)
+}
+
+// requote writes a name in the quotes that the old one had.
+func requote(old, name string) string {
+	switch c := old[0]; c {
+	case '"', '`':
+		return string(c) + strings.ReplaceAll(name, string(c), string([]byte{c, c})) + string(c)
+	case '[':
+		return "[" + strings.ReplaceAll(name, "]", "]]") + "]"
+	}
+	return name
 }
 
 // closing returns the index after the quote that closes the one at i; a doubled

@@ -184,3 +184,47 @@ func TestReferrers(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, found)
 }
+
+// TestNamesThatNeedCare creates, changes and renames tables with odd names.
+func TestNamesThatNeedCare(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"order", `qu"ote`, "brack[et]", "]]", "apo'strophe", "sp ace", "Ümläut", "日本語", "semi;colon", "dot.ted", "a].[b", "--", "/*", "$", "$x", "@p1", "GO",
+		fmt.Sprintf("%0128d", 9),
+	} {
+		table := func(to string, extra ...*schema.Column) []*schema.Table {
+			c := text(to, 20)
+			c.Default, c.Comment = &schema.Default{Value: to}, to
+			return []*schema.Table{{
+				Name: to, Comment: to, PrimaryKey: []string{"id"}, Columns: append([]*schema.Column{identity(), c, number("p", 64)}, extra...),
+				Indexes: []*schema.Index{
+					{Name: "i" + to, Parts: keyParts([]string{to}), Comment: to},
+					{Name: "u" + to, Unique: true, Constraint: true, Parts: keyParts([]string{to})},
+				},
+				ForeignKeys: []*schema.ForeignKey{{Name: "f" + to, Columns: []string{"p"}, RefTable: to, RefColumns: []string{"id"}}},
+				Checks:      []*schema.Check{{Name: "c" + to, Expr: New().Quote(to) + " <> 'x'"}},
+			}}
+		}
+		f := newFake()
+		f.catalogue = newCatalogue()
+		s := f.open(t, "it is acme")
+		next := table("plain")
+		next[0].RenamedFrom, next[0].Column("plain").RenamedFrom = []string{name}, []string{name}
+		var base []*schema.Table
+		for _, to := range [][]*schema.Table{table(name), table(name, text("added", 9)), next} {
+			p, err := planned(t, base, to)
+			require.NoError(t, err, name)
+			for _, st := range p.Statements {
+				mustParse(t, st.SQL)
+			}
+			apply(t, s, p)
+			base = to
+			if to[0].Column("added") != nil {
+				base = table(name) // the last step takes it away again
+				p, err := planned(t, to, base)
+				require.NoError(t, err)
+				apply(t, s, p)
+			}
+		}
+	}
+}
