@@ -13,6 +13,7 @@ import (
 
 	"github.com/lockstepdb/lockstep/internal/cli"
 	"github.com/lockstepdb/lockstep/internal/config"
+	"github.com/lockstepdb/lockstep/internal/control"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/gateway"
 	"github.com/lockstepdb/lockstep/internal/rpc"
@@ -35,6 +36,14 @@ func serve(ctx context.Context, cfg config.Config, logger *slog.Logger, ready fu
 		return err
 	}
 	defer told.close(context.WithoutCancel(ctx))
+	store, err := openControl(ctx, cfg, told)
+	if err != nil {
+		return err
+	}
+	if store != nil {
+		defer func() { _ = store.Close() }() // nobody calls any more
+		may.Registry = useStore(may.Authenticator, store, logger)
+	}
 	server, err := newServer(cfg, logger, told.observe, func(c *rpc.Config) { c.Access, c.TLS = may, encryption })
 	if err != nil {
 		return err
@@ -57,7 +66,7 @@ func serve(ctx context.Context, cfg config.Config, logger *slog.Logger, ready fu
 		if encryption != nil {
 			httpLis = tls.NewListener(httpLis, encryption)
 		}
-		group.Go(func() error { return serveHTTP(alive, httpLis, server, cfg, told) })
+		group.Go(func() error { return serveHTTP(alive, httpLis, server, cfg, told, store) })
 	}
 	group.Go(func() error { return server.Serve(alive, lis) })
 	ready(at)
@@ -85,7 +94,7 @@ func outlive(ctx context.Context, delay time.Duration, drain func()) (context.Co
 }
 
 // serveHTTP runs the gateway in front of the server.
-func serveHTTP(ctx context.Context, lis net.Listener, server *rpc.Server, cfg config.Config, told *observability) error {
+func serveHTTP(ctx context.Context, lis net.Listener, server *rpc.Server, cfg config.Config, told *observability, store control.Store) error {
 	// The gateway's own connection lives until its last request is answered.
 	alive := context.WithoutCancel(ctx)
 	conn, err := server.ConnectGateway(alive, told.dialOptions()...)
@@ -95,6 +104,9 @@ func serveHTTP(ctx context.Context, lis net.Listener, server *rpc.Server, cfg co
 	options := []gateway.Option{gateway.WithMaxBodyBytes(cfg.MaxRequestBytes), gateway.WithMetrics(told.handler(), server.Authenticate)}
 	if cfg.DeveloperMode() {
 		options = append(options, gateway.WithLocalHosts())
+	}
+	if store != nil {
+		options = append(options, gateway.WithReadiness(store.Ping))
 	}
 	handler, err := gateway.New(alive, conn, options...)
 	if err != nil {

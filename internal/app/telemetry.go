@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/lockstepdb/lockstep/internal/config"
+	"github.com/lockstepdb/lockstep/internal/control"
 	"github.com/lockstepdb/lockstep/internal/observe"
 	"github.com/lockstepdb/lockstep/internal/rpc"
 	"github.com/lockstepdb/lockstep/internal/telemetry"
@@ -45,6 +46,10 @@ func (o *observability) observe(c *rpc.Config) {
 	c.Migrator = telemetry.Follow(c.Migrator, o.observer, time.Now)
 	c.Stats = o.traces.Server()
 	c.Called = o.metrics.Called
+}
+
+func (o *observability) store() control.Observer {
+	return telemetry.NewStoreObserver(o.metrics, o.traces, time.Now)
 }
 
 func (o *observability) handler() http.Handler { return o.metrics.Handler() }

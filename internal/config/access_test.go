@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"crypto/tls"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -120,7 +121,7 @@ trace_endpoint: http://collector:4317
 	assert.Equal(t, "operator env=prod team=crm", grants["crm-team"][0].String())
 	for setting, value := range map[string]string{
 		"tls-min-version": "1.1", "anonymous-role": "root", "insecure-plaintext": "yes", "target-engines": "oracle", "max-rate": "-1",
-		"trace-sample": "2", "trace-endpoint": "collector:4317", "oidc-roles": "x", "max-executions": "-1", "max-burst": "0",
+		"trace-sample": "2", "trace-endpoint": "collector:4317", "oidc-roles": "x", "max-executions": "-1", "max-burst": "0", "store": "mysql://h/d",
 	} {
 		_, err := config.Load(config.Sources{Flags: map[string]string{setting: value}, Getenv: env(nil)})
 		require.Error(t, err, setting)
@@ -132,7 +133,7 @@ trace_endpoint: http://collector:4317
 // in the file, what is shown, and what reading it back gives.
 func TestWhatIsShownIsInForce(t *testing.T) {
 	samples := map[string]string{
-		"source": "file:///a,https://b", "replace": "example.com/crm=./crm", "listen": "127.0.0.1:1", "http-listen": "off", "modules": "example.com/a,example.com/b",
+		"store": "postgres://db.example.com/lockstep", "source": "file:///a,https://b", "replace": "example.com/crm=./crm", "listen": "127.0.0.1:1", "http-listen": "off", "modules": "example.com/a,example.com/b",
 		"log-level": "warn", "log-format": "json", "tls-min-version": "1.2", "anonymous-role": "viewer", "insecure-plaintext": "true",
 		"target-engines": "postgres,mysql", "trace-endpoint": "http://c:4317", "tls-identities": "cn:a=admin,dns:b=viewer", "oidc-roles": "a=viewer,b=operator team=crm",
 	}
@@ -186,9 +187,12 @@ func TestSecretsAreNotShown(t *testing.T) {
 	const secret = "hunter2-s3cr3t"
 	cfg, err := config.Load(config.Sources{Getenv: env(map[string]string{
 		"LOCKSTEP_SOURCE": "https://u:" + secret + "@a,file:///b|https://" + secret + ":%zz@c", "LOCKSTEP_TRACE_ENDPOINT": "http://u:" + secret + "@c:4317",
+		"LOCKSTEP_STORE": "postgres://u:" + secret + "@db.example.com/lockstep?sslmode=require",
 	})})
 	require.NoError(t, err)
 	assert.NotContains(t, cfg.YAML(), secret)
+	assert.NotContains(t, fmt.Sprintf("%+v %#v", cfg.Store, cfg.Store), secret)
+	assert.Contains(t, cfg.YAML(), `store: "postgres://db.example.com/lockstep"`)
 	assert.Contains(t, cfg.YAML(), "https://u:xxxxx@a,file:///b|(hidden)")
 	var parsed map[string]string
 	require.NoError(t, yaml.Unmarshal([]byte(cfg.YAML()), &parsed))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
 // The reason of every error of this package.
@@ -40,6 +41,7 @@ type Config struct {
 	NoSumDB  string            // patterns, as in GONOSUMDB
 	Limits   Limits
 
+	Store   secret.Redacted // URL of the control store; empty: none
 	TLS     TLS
 	Auth    Auth
 	Targets Targets

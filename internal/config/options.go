@@ -7,8 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/module"
+	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
 // Option describes one setting.
@@ -83,6 +85,10 @@ func serverOptions() []Option {
 		{
 			Name: "modules", List: true, Usage: "module paths that the API lists as offered, separated by commas",
 			set: setModules, get: func(c *Config) string { return strings.Join(c.Modules, ",") },
+		},
+		{
+			Name: "store", Usage: "URL of the control store with tenants and tokens: sqlite:/path for one replica, postgres://… for several; default: none",
+			set: setStore, get: storeText,
 		},
 		durationOption("request-timeout", "time for a call that brings no deadline, such as 2m",
 			func(c *Config) *time.Duration { return &c.RequestTimeout }),
@@ -172,4 +178,26 @@ func list(v string) []string {
 		}
 	}
 	return out
+}
+
+func setStore(c *Config, v string) error {
+	if v == "" {
+		c.Store = secret.Redacted{}
+		return nil
+	}
+	t, err := dialect.ParseTarget(v)
+	if err != nil || t.Engine != dialect.SQLite && t.Engine != dialect.Postgres {
+		return errors.New("it is not a URL of a SQLite file or of a PostgreSQL database")
+	}
+	c.Store = secret.New(v)
+	return nil
+}
+
+// storeText leaves out who logs in, and how.
+func storeText(c *Config) string {
+	t, err := dialect.ParseTarget(c.Store.Reveal())
+	if err != nil {
+		return ""
+	}
+	return t.String()
 }

@@ -30,6 +30,7 @@ type options struct {
 	metrics      http.Handler
 	authenticate Authenticate
 	localHosts   bool
+	ready        func(context.Context) error
 }
 
 // Authenticate finds out who is calling, as rpc.Server.Authenticate does.
@@ -41,6 +42,11 @@ func WithMaxBodyBytes(n int) Option { return func(o *options) { o.bodyBytes = in
 // WithMetrics serves metrics at /metrics to whoever is a viewer of everything.
 func WithMetrics(h http.Handler, a Authenticate) Option {
 	return func(o *options) { o.metrics, o.authenticate = h, a }
+}
+
+// WithReadiness makes /readyz ask for more than whether the server takes calls.
+func WithReadiness(check func(context.Context) error) Option {
+	return func(o *options) { o.ready = check }
 }
 
 // WithLocalHosts takes only requests whose Host header names this machine. A
@@ -73,7 +79,7 @@ func New(ctx context.Context, conn grpc.ClientConnInterface, opts ...Option) (ht
 	root := http.NewServeMux()
 	root.HandleFunc("GET /openapi.json", serveOpenAPI)
 	root.HandleFunc("GET /healthz", serveAlive)
-	root.HandleFunc("GET /readyz", serveReady(healthpb.NewHealthClient(conn)))
+	root.HandleFunc("GET /readyz", serveReady(healthpb.NewHealthClient(conn), o.ready))
 	if o.metrics != nil {
 		root.Handle("GET /metrics", sameOrigin(viewers(o.metrics, o.authenticate)))
 	}
@@ -106,9 +112,12 @@ func serveAlive(w http.ResponseWriter, _ *http.Request) { writeHealth(w, true) }
 
 // serveReady answers 200 while the gRPC server serves, and 503 once it is about
 // to go away.
-func serveReady(client healthpb.HealthClient) http.HandlerFunc {
+func serveReady(client healthpb.HealthClient, check func(context.Context) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		resp, err := client.Check(r.Context(), &healthpb.HealthCheckRequest{})
+		if err == nil && check != nil {
+			err = check(r.Context())
+		}
 		writeHealth(w, err == nil && resp.GetStatus() == healthpb.HealthCheckResponse_SERVING)
 	}
 }
