@@ -76,15 +76,15 @@ func depotTenant(t testing.TB, s *migrate.Service, l lab) string {
 	return url
 }
 
-// state is everything that can be seen of a tenant's tables.
-type state struct {
+// sight is everything that can be seen of a tenant's tables.
+type sight struct {
 	schema *schema.Schema
 	rows   string
 }
 
-func look(t testing.TB, url string) state {
+func look(t testing.TB, url string) sight {
 	t.Helper()
-	s := state{schema: inspect(t, url, depotTables...)}
+	s := sight{schema: inspect(t, url, depotTables...)}
 	var b strings.Builder
 	for _, table := range s.schema.Tables {
 		b.WriteString(table.Name + "\n" + query(t, url, "SELECT * FROM "+table.Name+" ORDER BY id"))
@@ -104,7 +104,7 @@ func clean(t testing.TB, url string) {
 
 // depotSides returns a tenant's state before and after the upgrade, and the
 // digest of its plan.
-func depotSides(t *testing.T, s *migrate.Service, l lab) (before, after state, digest string) {
+func depotSides(t *testing.T, s *migrate.Service, l lab) (before, after sight, digest string) {
 	t.Helper()
 	url := depotTenant(t, s, l)
 	before = look(t, url)
@@ -119,7 +119,7 @@ func depotSides(t *testing.T, s *migrate.Service, l lab) (before, after state, d
 }
 
 // side tells whether a tenant is new; it must be that, or old.
-func (s state) side(t testing.TB, before, after state, context fmt.Stringer) (isNew bool) {
+func (s sight) side(t testing.TB, before, after sight, context fmt.Stringer) (isNew bool) {
 	t.Helper()
 	if assert.ObjectsAreEqual(after, s) {
 		return true
@@ -275,7 +275,7 @@ func TestTheJournalSurvivesSIGKILL(t *testing.T) {
 
 // mend makes contact with a tenant after a crash, and tells on which side that
 // brought it.
-func mend(t *testing.T, healthy *migrate.Service, url string, told bool, before, after state, context fmt.Stringer) (isNew bool) {
+func mend(t *testing.T, healthy *migrate.Service, url string, told bool, before, after sight, context fmt.Stringer) (isNew bool) {
 	t.Helper()
 	head, err := healthy.Current(t.Context(), target(t, url))
 	require.NoError(t, err)
