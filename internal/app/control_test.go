@@ -12,6 +12,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/app"
 	"github.com/lockstepdb/lockstep/internal/control"
 	"github.com/lockstepdb/lockstep/internal/control/sqlstore"
+	"github.com/lockstepdb/lockstep/internal/enginetest"
 	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
@@ -78,4 +79,16 @@ func TestTokensAndTenantsOfTheStoreCount(t *testing.T) {
 	assert.False(t, last.LastUsed.IsZero(), "it is known when a token was used last")
 	require.NoError(t, store.Close())
 	assert.Equal(t, 0, end(), log.err.String())
+}
+
+// TestAStoreMakesItsOwnSchema is about what deploy/ relies on: the schema that a
+// store's URL names need not be there.
+func TestAStoreMakesItsOwnSchema(t *testing.T) {
+	for _, s := range enginetest.Postgres(t) {
+		_, url := enginetest.UnusedSchema(t, s)
+		store, err := app.OpenStore(t.Context(), url, sqlstore.Config{Now: time.Now})
+		require.NoError(t, err)
+		require.NoError(t, store.Ping(t.Context()))
+		require.NoError(t, store.Close())
+	}
 }

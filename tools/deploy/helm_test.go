@@ -111,6 +111,16 @@ func TestChartRenders(t *testing.T) {
 	assert.Equal(t, "/readyz", at(t, c, "readinessProbe", "httpGet", "path"))
 	assert.Equal(t, "HTTPS", at(t, c, "livenessProbe", "httpGet", "scheme"))
 
+	assert.Nil(t, c.(map[string]any)["env"])
+	withStore, err := render(t, values(map[string]any{
+		"store": map[string]any{"existingSecret": "store"}, "env": []any{map[string]any{"name": "LOCKSTEP_SOURCE", "value": "https://modules.example.com"}},
+	}))
+	require.NoError(t, err)
+	env := at(t, withStore["Deployment"], "spec", "template", "spec", "containers", 0, "env")
+	assert.Equal(t, "LOCKSTEP_STORE", at(t, env, 0, "name"))
+	assert.Equal(t, map[string]any{"name": "store", "key": "url"}, at(t, env, 0, "valueFrom", "secretKeyRef"))
+	assert.Equal(t, "LOCKSTEP_SOURCE", at(t, env, 1, "name"))
+
 	selector := at(t, docs["Service"], "spec", "selector")
 	assert.Equal(t, selector, at(t, d, "spec", "selector", "matchLabels"))
 	labels, _ := at(t, d, "spec", "template", "metadata", "labels").(map[string]any)
@@ -179,6 +189,7 @@ func TestChartRefusesWhatWouldNotStart(t *testing.T) {
 		"target_hosts":       values(map[string]any{"config": map[string]any{"target_hosts": []any{}}}),
 		"replicaCount":       values(map[string]any{"replicaCount": 0}),
 		"replicas":           values(map[string]any{"replicas": 3}),
+		"store":              values(map[string]any{"config": map[string]any{"store": "postgres://u:p@h/d"}}),
 		"listen":             values(map[string]any{"config": map[string]any{"listen": "127.0.0.1:1"}}),
 	} {
 		_, err := render(t, given)
