@@ -24,13 +24,13 @@ finish() {
 trap finish EXIT
 
 title "engines"
-if compgen -e | grep -q '^LOCKSTEP_TEST_POSTGRES[0-9]*_DSN$'; then
-  echo "PostgreSQL: the servers named by the environment"
+if compgen -e | grep -qE '^LOCKSTEP_TEST_(POSTGRES|MYSQL|MARIADB)[0-9]*_DSN$'; then
+  echo "the servers named by the environment"
 else
   engines=$(scripts/engines.sh env)
   if [[ -z $engines ]]; then
     started=yes
-    scripts/engines.sh up || echo "PostgreSQL: not every server could be started"
+    scripts/engines.sh up || echo "not every server could be started"
     engines=$(scripts/engines.sh env)
   fi
   eval "$engines"
