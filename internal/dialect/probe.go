@@ -83,6 +83,8 @@ type RowRules struct {
 	// DeletesFromQuery: rows are deleted through a query that selects them (WITH …
 	// DELETE); otherwise by a list of their keys, which may be row values.
 	DeletesFromQuery bool
+	// Grouping follows SELECT where a query groups the rows of a whole table.
+	Grouping string
 }
 
 // MisfitKind says why a value does not fit a type.

@@ -157,7 +157,7 @@ func (b *builder) keyTexts(s *side, keys []string) string {
 
 // itself is the table as it is, without the plan.
 func (s *side) itself() source {
-	out := source{from: s.d.Quote(s.before.Name), own: true}
+	out := source{from: tableName(s.d, s.before.Name), own: true}
 	for _, k := range s.before.PrimaryKey {
 		out.keys = append(out.keys, s.d.Quote(k))
 	}
@@ -165,7 +165,7 @@ func (s *side) itself() source {
 }
 
 func (b *builder) dropTable(c diff.Change) {
-	table := b.d.Quote(c.Table)
+	table := tableName(b.d, c.Table)
 	b.out = append(b.out, Check{
 		Subject: Subject{Kind: RowsLost, Table: c.Table, Change: c.String()},
 		Holds:   fmt.Sprintf("EXISTS (SELECT 1 FROM %s)", table),
@@ -224,7 +224,7 @@ func (b *builder) nulls(s *side, name, change string) {
 	}
 	col := b.d.Quote(c.before.Name)
 	if c.after.Default != nil && !c.after.Default.Expr && c.plain {
-		check.Mend = fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s IS NULL", b.d.Quote(s.before.Name), col, b.d.Fresh(c.after), col)
+		check.Mend = fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s IS NULL", tableName(b.d, s.before.Name), col, b.d.Fresh(c.after), col)
 	}
 	b.add(s, check, s.itself(), col+" IS NULL", nil)
 }

@@ -125,7 +125,7 @@ func (b *builder) unique(s *side, x *schema.Index, change string) {
 			expr, col = src.cols[p.Column], s.after.Column(p.Column)
 		}
 		parts = append(parts, b.d.KeyPart(expr, p, col))
-		if !b.d.Rows().NullsEqual || x.Where != "" {
+		if !b.d.Rows().NullsEqual {
 			where = append(where, expr+" IS NOT NULL")
 		}
 	}
@@ -142,32 +142,48 @@ func (b *builder) unique(s *side, x *schema.Index, change string) {
 // twice finishes a check of rows that agree.
 func (b *builder) twice(s *side, c Check, src source, parts []string, where string) {
 	c.Holds = b.d.Twice(src.from, where, parts)
-	c.Total = fmt.Sprintf("SELECT coalesce(sum(lockstep_n), 0) FROM (SELECT count(*) AS lockstep_n FROM %s WHERE %s GROUP BY %s HAVING count(*) > 1) AS g",
-		src.from, where, list(parts))
+	c.Total = fmt.Sprintf("SELECT coalesce(sum(lockstep_n), 0) FROM (SELECT%s count(*) AS lockstep_n FROM %s WHERE %s GROUP BY %s HAVING count(*) > 1) AS g",
+		b.d.Rows().Grouping, src.from, where, list(parts))
 	c.Show = fmt.Sprintf("SELECT %s, count(*) FROM %s WHERE %s GROUP BY %s HAVING count(*) > 1", list(parts), src.from, where, list(parts))
 	c.Suggestion = "make these rows differ in " + list(c.Columns) + ", or remove those that are too many"
 	if len(src.keys) == 0 {
 		b.out = append(b.out, c)
 		return
 	}
+	c.Keys = b.surplusKeys(s, src, parts, where)
+	c.keys = s.before.PrimaryKey
+	if src.own {
+		c.Mend = b.deleteSurplus(src, parts, where)
+		c.Suggestion += ": the statement keeps of each the one with the lowest key"
+	}
+	b.out = append(b.out, c)
+}
+
+// surplusKeys selects the keys of rows that agree: a few groups first, then their
+// rows, so that nothing has to be sorted.
+func (b *builder) surplusKeys(s *side, src source, parts []string, where string) string {
+	named, same := make([]string, len(parts)), make([]string, len(parts))
+	for i, p := range parts {
+		name := fmt.Sprintf("lockstep_part_%d", i+1)
+		named[i] = p + " AS " + name
+		same[i] = p + " = g." + name
+		if b.d.Rows().NullsEqual {
+			same[i] = fmt.Sprintf("(%s OR %s IS NULL AND g.%s IS NULL)", same[i], p, name)
+		}
+	}
+	groups := b.d.First(shownKeys+1, fmt.Sprintf("SELECT%s %s FROM %s WHERE %s GROUP BY %s HAVING count(*) > 1", b.d.Rows().Grouping, list(named), src.from, where, list(parts)))
+	return b.d.First(shownKeys+1, fmt.Sprintf("SELECT %s FROM %s JOIN (%s) AS g ON %s WHERE %s",
+		b.keyTexts(s, src.keys), src.from, groups, strings.Join(same, " AND "), where))
+}
+
+// deleteSurplus keeps the first row, by key, of those that agree.
+func (b *builder) deleteSurplus(src source, parts []string, where string) string {
 	aliased := make([]string, len(src.keys))
 	outer := make([]string, len(src.keys))
 	for i, k := range src.keys {
 		outer[i] = b.d.Quote(keyAlias(i))
 		aliased[i] = k + " AS " + outer[i]
 	}
-	c.Keys = b.d.First(shownKeys+1, fmt.Sprintf("SELECT %s FROM (SELECT %s, count(*) OVER (PARTITION BY %s) AS lockstep_n FROM %s WHERE %s) AS g WHERE lockstep_n > 1",
-		b.keyTexts(s, outer), list(aliased), list(parts), src.from, where))
-	c.keys = s.before.PrimaryKey
-	if src.own {
-		c.Mend = b.deleteSurplus(src, aliased, outer, parts, where)
-		c.Suggestion += ": the statement keeps of each the one with the lowest key"
-	}
-	b.out = append(b.out, c)
-}
-
-// deleteSurplus keeps the first row, by key, of those that agree.
-func (b *builder) deleteSurplus(src source, aliased, outer, parts []string, where string) string {
 	number := fmt.Sprintf("row_number() OVER (PARTITION BY %s ORDER BY %s) AS lockstep_n", list(parts), list(src.keys))
 	if b.d.Rows().DeletesFromQuery {
 		return fmt.Sprintf("WITH g AS (SELECT %s FROM %s WHERE %s) DELETE FROM g WHERE lockstep_n > 1", number, src.from, where)
@@ -251,7 +267,7 @@ func (b *builder) before(s, p *side, f *schema.ForeignKey) string {
 		}
 		match = append(match, b.d.Match(parentAlias+"."+b.d.Quote(r.Name), b.d.Quote(s.before.Name)+"."+b.d.Quote(c.Name), r, c))
 	}
-	return fmt.Sprintf("EXISTS (SELECT 1 FROM %s AS %s WHERE %s)", b.d.Quote(p.before.Name), parentAlias, strings.Join(match, " AND "))
+	return fmt.Sprintf("EXISTS (SELECT 1 FROM %s AS %s WHERE %s)", tableName(b.d, p.before.Name), parentAlias, strings.Join(match, " AND "))
 }
 
 // mendOrphans lets rows refer to none where they may, and otherwise removes them.
@@ -259,7 +275,7 @@ func (b *builder) mendOrphans(s *side, f *schema.ForeignKey, where []string, sel
 	if self {
 		return "" // not every engine reads the table that it writes
 	}
-	table, cond := b.d.Quote(s.before.Name), strings.Join(where, " AND ")
+	table, cond := tableName(b.d, s.before.Name), strings.Join(where, " AND ")
 	for _, n := range f.Columns {
 		c := s.columns[n]
 		if c.before.Nullable && c.after.Nullable {

@@ -3,6 +3,7 @@ package preflight
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,7 +65,7 @@ func (r *run) one(ctx context.Context, c *Check, held answer, big bool) error {
 	case held.known && held.n == 0:
 		r.report.Asked++
 		return nil
-	case !held.known && (c.Keys == "" || c.Kind == Duplicates || c.doubt != ""):
+	case !held.known && (c.Keys == "" || c.doubt != ""):
 		// Otherwise the keys themselves tell whether there are any.
 		answers, err := r.evaluate(ctx, []string{"CASE WHEN " + c.Holds + " THEN 1 ELSE 0 END"})
 		if err != nil || !answers[0].known || answers[0].n == 0 {
@@ -109,12 +110,12 @@ func (r *run) rows(ctx context.Context, c *Check, certain, big bool) error {
 			r.found(c, 0, false, nil)
 			return nil
 		case gap == nil && len(keys) > 0 && len(keys) <= shownKeys:
-			r.found(c, int64(len(keys)), false, keys)
+			r.found(c, int64(len(keys)), false, shown(keys))
 			return nil
 		}
 	}
 	seen := max(1, int64(len(keys)))
-	keys = keys[:min(len(keys), shownKeys)]
+	keys = shown(keys)
 	total, bounded := c.Total, false
 	if big && r.opts.Estimate {
 		if c.some == "" {
@@ -130,6 +131,12 @@ func (r *run) rows(ctx context.Context, c *Check, certain, big bool) error {
 	n := answers[0].n
 	r.found(c, max(n, seen), !answers[0].known || bounded && n >= countedTo, keys)
 	return nil
+}
+
+// shown are the keys that a report has, in a settled order.
+func shown(keys []string) []string {
+	slices.Sort(keys)
+	return keys[:min(len(keys), shownKeys)]
 }
 
 // lost counts what a drop takes away.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/plan"
+	"github.com/lockstepdb/lockstep/internal/preflight"
 	"github.com/lockstepdb/lockstep/internal/schema"
 	"github.com/lockstepdb/lockstep/internal/schema/schematest"
 	"github.com/lockstepdb/lockstep/internal/strategy"
@@ -31,7 +32,7 @@ func TestSaysWhatTheEngineSays(t *testing.T) {
 		for n := range *seeds {
 			t.Run(fmt.Sprint(*seed+n), func(t *testing.T) {
 				t.Parallel()
-				agree(t, l, schematest.New(uint64(*seed+n))) //nolint:gosec // no negative seed is asked for
+				agree(t, l, schematest.New(uint64(*seed+n)))
 			})
 		}
 	})
@@ -77,10 +78,24 @@ func agree(t *testing.T, l lab, r *rand.Rand) {
 		t.Skipf("the engine refuses for a reason that is not in the rows: %v", err)
 	case err != nil && len(blocking) == 0 && len(report.Unchecked) == 0:
 		t.Errorf("the engine refuses (%s) and preflight was silent: %v\n%s", reason, err, explain())
+	case err == nil && overlooked(l, p, blocking):
+		t.Logf("the engine overlooks orphans")
 	case err == nil && len(blocking) > 0:
 		t.Errorf("preflight was in the way, and the engine was not\n%s", explain())
 	}
 	t.Logf("seed: %d findings, %d in the way, %d unchecked, engine: %q", len(report.Findings), len(blocking), len(report.Unchecked), reason)
+}
+
+// overlooked tells what MySQL 9 lets pass: a foreign key of a table to itself that
+// is added by copying the table is not always held against its rows.
+func overlooked(l lab, p *plan.Plan, blocking []preflight.Finding) bool {
+	for _, f := range blocking {
+		t := p.ResultSchema.Table(f.Table)
+		if !on(l, "mysql") || f.Kind != preflight.Orphans || t == nil || t.ForeignKey(f.Object) == nil || t.ForeignKey(f.Object).RefTable != f.Table {
+			return false
+		}
+	}
+	return len(blocking) > 0
 }
 
 func major(x *tenant) int {
@@ -160,8 +175,15 @@ func value(r *rand.Rand, l lab, c *schema.Column) string {
 func retype(r *rand.Rand, s *schema.Schema) *schema.Schema {
 	types := []schema.Type{
 		integer(8), integer(16), integer(32), integer(64), varchar(4), varchar(20), varchar(60), text(), decimal(4, 1), decimal(12, 2),
-		{Kind: schema.Uint, Bits: 16}, {Kind: schema.Uint, Bits: 64}, {Kind: schema.Float, Bits: 32}, {Kind: schema.Float, Bits: 64},
-		{Kind: schema.Bool}, {Kind: schema.Time}, {Kind: schema.Time, Precision: 6}, {Kind: schema.Bytes}, {Kind: schema.Bytes, Size: 9},
+		{Kind: schema.Uint, Bits: 16},
+		{Kind: schema.Uint, Bits: 64},
+		{Kind: schema.Float, Bits: 32},
+		{Kind: schema.Float, Bits: 64},
+		{Kind: schema.Bool},
+		{Kind: schema.Time},
+		{Kind: schema.Time, Precision: 6},
+		{Kind: schema.Bytes},
+		{Kind: schema.Bytes, Size: 9},
 	}
 	for _, t := range s.Tables {
 		for _, c := range t.Columns {

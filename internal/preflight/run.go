@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,14 +113,31 @@ func (r *run) ask(ctx context.Context, checks []Check) error {
 
 // countTables finds out which tables are empty, small and big.
 func (r *run) countTables(ctx context.Context, checks []Check) error {
-	var names, exprs []string
+	var names []string
 	seen := map[string]bool{}
-	for _, c := range checks {
-		if c.Unchecked == "" && !seen[c.Table] {
+	for i := range checks {
+		if c := &checks[i]; c.Unchecked == "" && !seen[c.Table] {
 			seen[c.Table] = true
 			names = append(names, c.Table)
-			exprs = append(exprs, "(SELECT count(*) FROM ("+r.d.First(bigTable+1, "SELECT 1 AS one FROM "+r.d.Quote(c.Table))+") AS g)")
 		}
+	}
+	err := r.askTables(ctx, names, func(table string) string {
+		return "CASE WHEN EXISTS (SELECT 1 FROM " + table + ") THEN 1 ELSE 0 END"
+	})
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return r.tables[n].n == 0 })
+	return r.askTables(ctx, names, func(table string) string {
+		return "(SELECT count(*) FROM (" + r.d.First(bigTable+1, "SELECT 1 AS one FROM "+table) + ") AS g)"
+	})
+}
+
+// askTables puts one question to each table and keeps the answers.
+func (r *run) askTables(ctx context.Context, names []string, question func(table string) string) error {
+	exprs := make([]string, len(names))
+	for i, n := range names {
+		exprs[i] = question(tableName(r.d, n))
 	}
 	answers, err := r.numbers(ctx, exprs)
 	for i, a := range answers {

@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
@@ -169,6 +170,14 @@ func (s *side) olds(names []string) []string {
 	return out
 }
 
+// tableName is a table's name as a statement must write it.
+func tableName(d dialect.Asker, name string) string {
+	if n, ok := d.(dialect.TableNamer); ok {
+		return n.TableName(name)
+	}
+	return d.Quote(name)
+}
+
 // keyAlias is what a column of the key is called in a derived source.
 func keyAlias(i int) string { return fmt.Sprintf("lockstep_key_%d", i+1) }
 
@@ -195,7 +204,7 @@ func (s *side) source(names []string, literal bool, alias string) source {
 		out.own = out.own && c.plain && (!literal || c.before.Name == n)
 	}
 	out.own = out.own && (!literal || s.before.Name == s.after.Name)
-	prefix, name := "", q(s.before.Name)
+	prefix, name := "", tableName(s.d, s.before.Name)
 	if alias != "" {
 		prefix = alias + "."
 	}
@@ -216,8 +225,12 @@ func (s *side) source(names []string, literal bool, alias string) source {
 	}
 	var list []string
 	for i, k := range s.before.PrimaryKey {
-		list = append(list, q(k)+" AS "+q(keyAlias(i)))
-		out.keys = append(out.keys, prefix+q(keyAlias(i)))
+		called := k
+		if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, k) }) {
+			called = keyAlias(i) // the name means another column after the plan, or its new value
+		}
+		list = append(list, q(k)+" AS "+q(called))
+		out.keys = append(out.keys, prefix+q(called))
 	}
 	for _, n := range names {
 		list = append(list, s.columns[n].expr+" AS "+q(n))

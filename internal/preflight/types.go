@@ -58,7 +58,7 @@ func (b *builder) misfit(s *side, col column, m dialect.Misfit, change string) {
 		mend = "NULL"
 	}
 	if mend != "" && !m.QueryOnly {
-		check.Mend = fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s", b.d.Quote(s.before.Name), quoted, mend, m.Where)
+		check.Mend = fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s", tableName(b.d, s.before.Name), quoted, mend, m.Where)
 	}
 	b.add(s, check, s.itself(), m.Where, []string{quoted})
 }

@@ -66,6 +66,10 @@ type reading struct {
 	ends string
 }
 
+// memory lets duplicates among a million values be found without spilling to disk;
+// a server that grants more keeps it so.
+const memory = "SELECT set_config('work_mem', (greatest(pg_size_bytes(current_setting('work_mem')), 67108864) / 1024)::text, true)"
+
 // Reading implements dialect.Prober. What SET LOCAL changes after a savepoint is
 // as before when it is rolled back to.
 func (d *Dialect) Reading(ctx context.Context, q dialect.Querier, limits dialect.ReadLimits) (dialect.Reading, error) {
@@ -78,7 +82,7 @@ func (d *Dialect) Reading(ctx context.Context, q dialect.Querier, limits dialect
 	if limits.Each > 0 {
 		begin += fmt.Sprintf("; SET LOCAL statement_timeout = %d", max(1, limits.Each.Milliseconds()))
 	}
-	if _, err := q.ExecContext(ctx, begin+"; SAVEPOINT lockstep_question"); err != nil {
+	if _, err := q.ExecContext(ctx, begin+"; "+memory+"; SAVEPOINT lockstep_question"); err != nil {
 		return nil, d.Classify(err)
 	}
 	return r, nil
