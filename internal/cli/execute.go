@@ -86,6 +86,11 @@ func (a *app) execute(cmd *cobra.Command, f *executeFlags) error {
 	}
 	defer conn.closing()
 	result, failure := a.follow(cmd.Context(), conn, req, f)
+	return a.ended(f, result, failure)
+}
+
+// ended writes how an execution ended.
+func (a *app) ended(f *executeFlags, result *lockstepv1.ExecutionResult, failure error) error {
 	if result == nil {
 		return givenUp(failure)
 	}
@@ -171,9 +176,20 @@ func (a *app) follow(
 	if err != nil {
 		return nil, err
 	}
+	return received(show, func() (event, error) { return stream.Recv() })
+}
+
+// event is one message of the stream of an execution.
+type event interface {
+	GetProgress() *lockstepv1.ExecutionProgress
+	GetResult() *lockstepv1.ExecutionResult
+}
+
+// received shows progress until the result is in.
+func received(show *text.Progress, receive func() (event, error)) (*lockstepv1.ExecutionResult, error) {
 	var result *lockstepv1.ExecutionResult
 	for {
-		msg, err := stream.Recv()
+		msg, err := receive()
 		switch {
 		case errors.Is(err, io.EOF) && result == nil:
 			return nil, fault.New(fault.Bug, "RESULT_MISSING", "the execution ended without a result").

@@ -52,7 +52,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usagef(cmd, "%s", err.Error()) })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		a.previewCommand(), a.executeCommand(), a.historyCommand(), a.driftCommand(), a.adoptCommand(),
+		a.previewCommand(), a.executeCommand(), a.historyCommand(), a.driftCommand(), a.adoptCommand(), a.revertCommand(),
 		a.moduleCommand(), a.serveCommand(), a.configCommand(), a.tokenCommand(), a.versionCommand(),
 	)
 	return root

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lockstepdb/lockstep/internal/enginetest"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/migrate"
 	"github.com/lockstepdb/lockstep/internal/strategy"
@@ -146,9 +147,9 @@ func TestARevertNeedsItsDigest(t *testing.T) {
 func TestANewerNameIsInTheWay(t *testing.T) {
 	source := func(body string) string { return "package names\n\n" + body }
 	steps := map[string]string{
-		"v1.0.0": source("type A struct {\n\tID uint64\n\tText string\n}\n"),
-		"v1.1.0": source("//lockstep:renamed_from as\ntype B struct {\n\tID uint64\n\tText string\n}\n"),
-		"v1.2.0": source("//lockstep:renamed_from as\ntype B struct {\n\tID uint64\n\tText string\n}\n\ntype A struct {\n\tID uint64\n\tText string\n}\n"),
+		"v1.0.0": source("type A struct {\n\tID uint64\n\tText string `gorm:\"size:20\"`\n}\n"),
+		"v1.1.0": source("//lockstep:renamed_from as\ntype B struct {\n\tID uint64\n\tText string `gorm:\"size:20\"`\n}\n"),
+		"v1.2.0": source("//lockstep:renamed_from as\ntype B struct {\n\tID uint64\n\tText string `gorm:\"size:20\"`\n}\n\ntype A struct {\n\tID uint64\n\tText string `gorm:\"size:20\"`\n}\n"),
 	}
 	proxy := "file://" + t.TempDir() + "/proxy"
 	for version, body := range steps {
@@ -180,7 +181,7 @@ func TestANewerNameIsInTheWay(t *testing.T) {
 // text is query with texts as texts on every engine.
 func text(t testing.TB, url, q string) string {
 	t.Helper()
-	db := oneConnection(t, url)
+	db := enginetest.Connect(t, url)
 	defer func() { _ = db.Close() }()
 	rows, err := db.QueryContext(t.Context(), q)
 	require.NoError(t, err, q)
@@ -199,4 +200,3 @@ func text(t testing.TB, url, q string) string {
 	require.NoError(t, rows.Err())
 	return b.String()
 }
-

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
+	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/migrate"
 	"github.com/lockstepdb/lockstep/internal/rpc/status"
 )
@@ -40,16 +41,24 @@ func (s *migrationService) ExecuteMigration(
 		RequestID:        req.GetRequestId(),
 		Drift:            policy,
 	}, progress.send)
+	return sendResult(stream, in.Target, res, failure)
+}
+
+// sendResult ends the stream of an execution.
+func sendResult(
+	stream grpc.ServerStreamingServer[lockstepv1.ExecuteMigrationResponse],
+	target dialect.Target, res *migrate.Result, failure error,
+) error {
 	if res == nil {
 		return failure
 	}
 	msg := toResult(res)
-	msg.Target = in.Target.String()
+	msg.Target = target.String()
 	msg.Warnings = res.Warnings
 	if msg.GetFailure() == nil && failure != nil {
 		msg.Failure = status.Failure(status.Classify(failure))
 	}
-	err = stream.Send(&lockstepv1.ExecuteMigrationResponse{
+	err := stream.Send(&lockstepv1.ExecuteMigrationResponse{
 		Event: &lockstepv1.ExecuteMigrationResponse_Result{Result: msg},
 	})
 	switch {

@@ -23,6 +23,16 @@ type fakeKeeper struct {
 	migrate.Keeper
 	drift func(migrate.DriftRequest) (*migrate.DriftReport, error)
 	adopt func(migrate.AdoptRequest) (*migrate.AdoptReport, error)
+	undo  func(migrate.RevertRequest, func(migrate.Event)) (*migrate.Result, error)
+	look  func(migrate.RevertRequest) (*migrate.Preview, error)
+}
+
+func (f *fakeKeeper) PreviewRevert(_ context.Context, req migrate.RevertRequest) (*migrate.Preview, error) {
+	return f.look(req)
+}
+
+func (f *fakeKeeper) Revert(_ context.Context, req migrate.RevertRequest, progress func(migrate.Event)) (*migrate.Result, error) {
+	return f.undo(req, progress)
 }
 
 func (f *fakeKeeper) Drift(_ context.Context, req migrate.DriftRequest) (*migrate.DriftReport, error) {
@@ -111,4 +121,51 @@ func TestAdoptDatabase(t *testing.T) {
 	_, err = client.AdoptDatabase(t.Context(), req)
 	assert.Equal(t, "ADOPTION_BLOCKED", status.Fault(err).Reason)
 	assert.Equal(t, 3, status.Exit(status.Fault(err)))
+}
+
+func TestRevertMigration(t *testing.T) {
+	var asked migrate.RevertRequest
+	keeper := &fakeKeeper{
+		undo: func(r migrate.RevertRequest, progress func(migrate.Event)) (*migrate.Result, error) {
+			asked = r
+			progress(migrate.Event{Phase: migrate.PhaseLocking, Attempt: 1})
+			f := fault.New(fault.Refused, "DATA_NULL", "no")
+			f.RolledBack = true
+			return &migrate.Result{Outcome: migrate.OutcomeRolledBack, Plan: samplePlan(), Error: f, Warnings: []string{"gone"}, StartedAt: began}, f
+		},
+		look: func(r migrate.RevertRequest) (*migrate.Preview, error) {
+			asked = r
+			return &migrate.Preview{Plan: samplePlan(), Warnings: []string{"gone"}, Proof: &migrate.Proof{Differences: []string{"no"}}}, nil
+		},
+	}
+	conn, _ := start(t, &fakeMigrator{Keeper: keeper})
+	client := lockstepv1.NewMigrationServiceClient(conn)
+	stream, err := client.RevertMigration(t.Context(), &lockstepv1.RevertMigrationRequest{
+		Target: target, Revision: 3, Strategy: lockstepv1.Strategy_STRATEGY_FULL, PlanDigest: "p1:abc", Actor: "alice", RequestId: "one",
+		DriftPolicy: lockstepv1.DriftPolicy_DRIFT_POLICY_WARN,
+	})
+	require.NoError(t, err)
+	first, err := stream.Recv()
+	require.NoError(t, err)
+	assert.Equal(t, lockstepv1.ExecutionPhase_EXECUTION_PHASE_LOCKING, first.GetProgress().GetPhase())
+	second, err := stream.Recv()
+	require.NoError(t, err)
+	assert.Equal(t, lockstepv1.ExecutionOutcome_EXECUTION_OUTCOME_ROLLED_BACK, second.GetResult().GetOutcome())
+	assert.Equal(t, []string{"gone"}, second.GetResult().GetWarnings())
+	assert.NotContains(t, second.String(), secret)
+	_, err = stream.Recv()
+	assert.Equal(t, "DATA_NULL", status.Fault(err).Reason)
+	assert.Equal(t, int64(3), asked.Revision)
+	assert.Equal(t, "p1:abc alice one", asked.Digest+" "+asked.Actor+" "+asked.RequestID)
+	assert.Equal(t, migrate.DriftWarn, asked.Drift)
+
+	got, err := client.PreviewRevert(t.Context(), &lockstepv1.PreviewRevertRequest{Target: target, Revision: 2, Prove: true})
+	require.NoError(t, err)
+	assert.True(t, asked.Prove)
+	assert.Equal(t, int64(2), asked.Revision)
+	assert.Equal(t, []string{"gone"}, got.GetWarnings())
+	assert.False(t, got.GetProof().GetProved())
+	assert.Equal(t, "p1:abc", got.GetPlan().GetDigest())
+	_, err = client.PreviewRevert(t.Context(), &lockstepv1.PreviewRevertRequest{Target: target})
+	assert.Equal(t, "REQUEST_INVALID", status.Fault(err).Reason)
 }

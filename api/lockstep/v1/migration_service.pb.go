@@ -167,7 +167,9 @@ func (ExecutionOutcome) EnumDescriptor() ([]byte, []int) {
 type GetTenantVersionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Target URL, such as "postgres://user:password@host/database?schema=acme".
-	Target        string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	// Id of a registered tenant, instead of the target.
+	Tenant        string `protobuf:"bytes,2,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -205,6 +207,13 @@ func (*GetTenantVersionRequest) Descriptor() ([]byte, []int) {
 func (x *GetTenantVersionRequest) GetTarget() string {
 	if x != nil {
 		return x.Target
+	}
+	return ""
+}
+
+func (x *GetTenantVersionRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
 	}
 	return ""
 }
@@ -267,11 +276,12 @@ func (x *GetTenantVersionResponse) GetTarget() string {
 // PreviewMigrationRequest asks what an execution would do.
 type PreviewMigrationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the target is composed from.
+	// What the target is composed from; the modules of the tenant when not set.
 	Modules *ModuleSet `protobuf:"bytes,1,opt,name=modules,proto3" json:"modules,omitempty"`
 	// Target URL of the tenant's database.
 	Target string `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
-	// Policy that decides which changes are carried out; STRATEGY_SAFE when not set.
+	// Policy that decides which changes are carried out; when not set, that of the
+	// tenant, or STRATEGY_SAFE.
 	Strategy Strategy `protobuf:"varint,3,opt,name=strategy,proto3,enum=lockstep.v1.Strategy" json:"strategy,omitempty"`
 	// Also try the plan out: build the base in a scratch namespace on the same
 	// server, carry the plan out there, and compare with the result built fresh.
@@ -280,7 +290,9 @@ type PreviewMigrationRequest struct {
 	Preflight bool `protobuf:"varint,5,opt,name=preflight,proto3" json:"preflight,omitempty"`
 	// With preflight: what is lost, and what is many, is estimated instead of
 	// counted.
-	Estimate      bool `protobuf:"varint,6,opt,name=estimate,proto3" json:"estimate,omitempty"`
+	Estimate bool `protobuf:"varint,6,opt,name=estimate,proto3" json:"estimate,omitempty"`
+	// Id of a registered tenant, instead of the target.
+	Tenant        string `protobuf:"bytes,7,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -355,6 +367,13 @@ func (x *PreviewMigrationRequest) GetEstimate() bool {
 		return x.Estimate
 	}
 	return false
+}
+
+func (x *PreviewMigrationRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
 }
 
 // PreviewMigrationResponse is what an execution would do.
@@ -561,11 +580,12 @@ func (x *Proof) GetFailure() *Failure {
 // ExecuteMigrationRequest asks for an execution.
 type ExecuteMigrationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the target is composed from.
+	// What the target is composed from; the modules of the tenant when not set.
 	Modules *ModuleSet `protobuf:"bytes,1,opt,name=modules,proto3" json:"modules,omitempty"`
 	// Target URL of the tenant's database.
 	Target string `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
-	// Policy that decides which changes are carried out; STRATEGY_SAFE when not set.
+	// Policy that decides which changes are carried out; when not set, that of the
+	// tenant, or STRATEGY_SAFE.
 	Strategy Strategy `protobuf:"varint,3,opt,name=strategy,proto3,enum=lockstep.v1.Strategy" json:"strategy,omitempty"`
 	// Digest of the plan that was previewed. Execution is refused when the plan
 	// has changed since. Required when the plan is destructive.
@@ -586,7 +606,9 @@ type ExecuteMigrationRequest struct {
 	DriftPolicy DriftPolicy `protobuf:"varint,9,opt,name=drift_policy,json=driftPolicy,proto3,enum=lockstep.v1.DriftPolicy" json:"drift_policy,omitempty"`
 	// Names the request: the same one again, on any replica and at any time, is
 	// answered with the result of the first. Empty: it is a request of its own.
-	RequestId     string `protobuf:"bytes,10,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,10,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Id of a registered tenant, instead of the target.
+	Tenant        string `protobuf:"bytes,11,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -687,6 +709,13 @@ func (x *ExecuteMigrationRequest) GetDriftPolicy() DriftPolicy {
 func (x *ExecuteMigrationRequest) GetRequestId() string {
 	if x != nil {
 		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ExecuteMigrationRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
 	}
 	return ""
 }
@@ -1005,7 +1034,9 @@ type ListRevisionsRequest struct {
 	// How many revisions at most; 50 when not set.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// The next_page_token of the page before; empty for the first page.
-	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Id of a registered tenant, instead of the target.
+	Tenant        string `protobuf:"bytes,4,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1057,6 +1088,13 @@ func (x *ListRevisionsRequest) GetPageSize() int32 {
 func (x *ListRevisionsRequest) GetPageToken() string {
 	if x != nil {
 		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListRevisionsRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
 	}
 	return ""
 }
@@ -1131,7 +1169,9 @@ type GetRevisionRequest struct {
 	// Target URL of the tenant's database.
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	// Number of the revision.
-	Number        int64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	Number int64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	// Id of a registered tenant, instead of the target.
+	Tenant        string `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1178,6 +1218,13 @@ func (x *GetRevisionRequest) GetNumber() int64 {
 		return x.Number
 	}
 	return 0
+}
+
+func (x *GetRevisionRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
 }
 
 // GetRevisionResponse is a revision in full.
@@ -1250,7 +1297,9 @@ type CheckDriftRequest struct {
 	// Target URL of the tenant's database.
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	// Also list the tables that no module owns.
-	Unowned       bool `protobuf:"varint,2,opt,name=unowned,proto3" json:"unowned,omitempty"`
+	Unowned bool `protobuf:"varint,2,opt,name=unowned,proto3" json:"unowned,omitempty"`
+	// Id of a registered tenant, instead of the target.
+	Tenant        string `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1297,6 +1346,13 @@ func (x *CheckDriftRequest) GetUnowned() bool {
 		return x.Unowned
 	}
 	return false
+}
+
+func (x *CheckDriftRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
 }
 
 // CheckDriftResponse is what differs.
@@ -1420,7 +1476,7 @@ func (x *CheckDriftResponse) GetTarget() string {
 // AdoptDatabaseRequest names a database and what it is to be a tenant of.
 type AdoptDatabaseRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the target is composed from.
+	// What the target is composed from; the modules of the tenant when not set.
 	Modules *ModuleSet `protobuf:"bytes,1,opt,name=modules,proto3" json:"modules,omitempty"`
 	// Target URL of the database.
 	Target string `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
@@ -1433,7 +1489,9 @@ type AdoptDatabaseRequest struct {
 	// lockstep. Without it, a tenant that has a history is refused.
 	Again bool `protobuf:"varint,5,opt,name=again,proto3" json:"again,omitempty"`
 	// How long to wait for an execution on the same tenant to end; 10s when not set.
-	LockWait      *durationpb.Duration `protobuf:"bytes,6,opt,name=lock_wait,json=lockWait,proto3" json:"lock_wait,omitempty"`
+	LockWait *durationpb.Duration `protobuf:"bytes,6,opt,name=lock_wait,json=lockWait,proto3" json:"lock_wait,omitempty"`
+	// Id of a registered tenant, instead of the target.
+	Tenant        string `protobuf:"bytes,7,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1508,6 +1566,13 @@ func (x *AdoptDatabaseRequest) GetLockWait() *durationpb.Duration {
 		return x.LockWait
 	}
 	return nil
+}
+
+func (x *AdoptDatabaseRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
 }
 
 // AdoptDatabaseResponse is what was found and recorded.
@@ -1645,10 +1710,13 @@ type PreviewRevertRequest struct {
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	// Number of the revision to go back to.
 	Revision int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
-	// Policy that decides which changes are carried out; STRATEGY_SAFE when not set.
+	// Policy that decides which changes are carried out; when not set, that of the
+	// tenant, or STRATEGY_SAFE.
 	Strategy Strategy `protobuf:"varint,3,opt,name=strategy,proto3,enum=lockstep.v1.Strategy" json:"strategy,omitempty"`
 	// Also try the plan out, as in PreviewMigrationRequest.
-	Prove         bool `protobuf:"varint,4,opt,name=prove,proto3" json:"prove,omitempty"`
+	Prove bool `protobuf:"varint,4,opt,name=prove,proto3" json:"prove,omitempty"`
+	// Id of a registered tenant, instead of the target.
+	Tenant        string `protobuf:"bytes,5,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1709,6 +1777,13 @@ func (x *PreviewRevertRequest) GetProve() bool {
 		return x.Prove
 	}
 	return false
+}
+
+func (x *PreviewRevertRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
 }
 
 // PreviewRevertResponse is what going back would do.
@@ -1818,7 +1893,8 @@ type RevertMigrationRequest struct {
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	// Number of the revision to go back to.
 	Revision int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
-	// Policy that decides which changes are carried out; STRATEGY_SAFE when not set.
+	// Policy that decides which changes are carried out; when not set, that of the
+	// tenant, or STRATEGY_SAFE.
 	Strategy Strategy `protobuf:"varint,3,opt,name=strategy,proto3,enum=lockstep.v1.Strategy" json:"strategy,omitempty"`
 	// Digest of the plan that was previewed; required when it is destructive.
 	PlanDigest string `protobuf:"bytes,4,opt,name=plan_digest,json=planDigest,proto3" json:"plan_digest,omitempty"`
@@ -1832,7 +1908,11 @@ type RevertMigrationRequest struct {
 	// As in ExecuteMigrationRequest.
 	StatementTimeout *durationpb.Duration `protobuf:"bytes,8,opt,name=statement_timeout,json=statementTimeout,proto3" json:"statement_timeout,omitempty"`
 	// As in ExecuteMigrationRequest.
-	DriftPolicy   DriftPolicy `protobuf:"varint,9,opt,name=drift_policy,json=driftPolicy,proto3,enum=lockstep.v1.DriftPolicy" json:"drift_policy,omitempty"`
+	DriftPolicy DriftPolicy `protobuf:"varint,9,opt,name=drift_policy,json=driftPolicy,proto3,enum=lockstep.v1.DriftPolicy" json:"drift_policy,omitempty"`
+	// As in ExecuteMigrationRequest.
+	RequestId string `protobuf:"bytes,10,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Id of a registered tenant, instead of the target.
+	Tenant        string `protobuf:"bytes,11,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1930,6 +2010,20 @@ func (x *RevertMigrationRequest) GetDriftPolicy() DriftPolicy {
 	return DriftPolicy_DRIFT_POLICY_UNSPECIFIED
 }
 
+func (x *RevertMigrationRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RevertMigrationRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
 // RevertMigrationResponse is one message of the stream.
 type RevertMigrationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2021,19 +2115,24 @@ var File_lockstep_v1_migration_service_proto protoreflect.FileDescriptor
 
 const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\n" +
-	"#lockstep/v1/migration_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lockstep/v1/access.proto\x1a\x17lockstep/v1/drift.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\x1a\x1blockstep/v1/preflight.proto\x1a\x1alockstep/v1/revision.proto\x1a\x18lockstep/v1/schema.proto\"@\n" +
-	"\x17GetTenantVersionRequest\x12%\n" +
-	"\x06target\x18\x01 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\"e\n" +
+	"#lockstep/v1/migration_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lockstep/v1/access.proto\x1a\x17lockstep/v1/drift.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\x1a\x1blockstep/v1/preflight.proto\x1a\x1alockstep/v1/revision.proto\x1a\x18lockstep/v1/schema.proto\"\xc3\x01\n" +
+	"\x17GetTenantVersionRequest\x12#\n" +
+	"\x06target\x18\x01 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12\x1f\n" +
+	"\x06tenant\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:b\xbaH_\x1a]\n" +
+	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"e\n" +
 	"\x18GetTenantVersionResponse\x121\n" +
 	"\brevision\x18\x01 \x01(\v2\x15.lockstep.v1.RevisionR\brevision\x12\x16\n" +
-	"\x06target\x18\x02 \x01(\tR\x06target\"\x87\x02\n" +
-	"\x17PreviewMigrationRequest\x128\n" +
-	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetB\x06\xbaH\x03\xc8\x01\x01R\amodules\x12%\n" +
-	"\x06target\x18\x02 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12;\n" +
+	"\x06target\x18\x02 \x01(\tR\x06target\"\xe6\x03\n" +
+	"\x17PreviewMigrationRequest\x120\n" +
+	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetR\amodules\x12#\n" +
+	"\x06target\x18\x02 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12;\n" +
 	"\bstrategy\x18\x03 \x01(\x0e2\x15.lockstep.v1.StrategyB\b\xbaH\x05\x82\x01\x02\x10\x01R\bstrategy\x12\x14\n" +
 	"\x05prove\x18\x04 \x01(\bR\x05prove\x12\x1c\n" +
 	"\tpreflight\x18\x05 \x01(\bR\tpreflight\x12\x1a\n" +
-	"\bestimate\x18\x06 \x01(\bR\bestimate\"\xec\x02\n" +
+	"\bestimate\x18\x06 \x01(\bR\bestimate\x12\x1f\n" +
+	"\x06tenant\x18\a \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:\xc5\x01\xbaH\xc1\x01\x1a]\n" +
+	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\x1a`\n" +
+	"\rmodules.given\x12'name modules, or a tenant that has some\x1a&has(this.modules) || this.tenant != ''\"\xec\x02\n" +
 	"\x18PreviewMigrationResponse\x12%\n" +
 	"\x04plan\x18\x01 \x01(\v2\x11.lockstep.v1.PlanR\x04plan\x12/\n" +
 	"\acurrent\x18\x02 \x01(\v2\x15.lockstep.v1.RevisionR\acurrent\x12\x18\n" +
@@ -2051,10 +2150,10 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"statements\x12\x16\n" +
 	"\x06tables\x18\x03 \x01(\x05R\x06tables\x12 \n" +
 	"\vdifferences\x18\x04 \x03(\tR\vdifferences\x12.\n" +
-	"\afailure\x18\x05 \x01(\v2\x14.lockstep.v1.FailureR\afailure\"\x81\x05\n" +
-	"\x17ExecuteMigrationRequest\x128\n" +
-	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetB\x06\xbaH\x03\xc8\x01\x01R\amodules\x12%\n" +
-	"\x06target\x18\x02 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12;\n" +
+	"\afailure\x18\x05 \x01(\v2\x14.lockstep.v1.FailureR\afailure\"\xe0\x06\n" +
+	"\x17ExecuteMigrationRequest\x120\n" +
+	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetR\amodules\x12#\n" +
+	"\x06target\x18\x02 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12;\n" +
 	"\bstrategy\x18\x03 \x01(\x0e2\x15.lockstep.v1.StrategyB\b\xbaH\x05\x82\x01\x02\x10\x01R\bstrategy\x12@\n" +
 	"\vplan_digest\x18\x04 \x01(\tB\x1f\xbaH\x1cr\x1a\x18\xc8\x012\x15^[A-Za-z0-9:_+/=.-]*$R\n" +
 	"planDigest\x12 \n" +
@@ -2068,7 +2167,10 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\fdrift_policy\x18\t \x01(\x0e2\x18.lockstep.v1.DriftPolicyB\b\xbaH\x05\x82\x01\x02\x10\x01R\vdriftPolicy\x121\n" +
 	"\n" +
 	"request_id\x18\n" +
-	" \x01(\tB\x12\xbaH\x0fr\r(\x80\x012\b^[ -~]*$R\trequestId\"\x99\x01\n" +
+	" \x01(\tB\x12\xbaH\x0fr\r(\x80\x012\b^[ -~]*$R\trequestId\x12\x1f\n" +
+	"\x06tenant\x18\v \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:\xc5\x01\xbaH\xc1\x01\x1a]\n" +
+	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\x1a`\n" +
+	"\rmodules.given\x12'name modules, or a tenant that has some\x1a&has(this.modules) || this.tenant != ''\"\x99\x01\n" +
 	"\x18ExecuteMigrationResponse\x12<\n" +
 	"\bprogress\x18\x01 \x01(\v2\x1e.lockstep.v1.ExecutionProgressH\x00R\bprogress\x126\n" +
 	"\x06result\x18\x02 \x01(\v2\x1c.lockstep.v1.ExecutionResultH\x00R\x06resultB\a\n" +
@@ -2094,27 +2196,33 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\bduration\x18\t \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x16\n" +
 	"\x06target\x18\n" +
 	" \x01(\tR\x06target\x12:\n" +
-	"\tpreflight\x18\v \x01(\v2\x1c.lockstep.v1.PreflightReportR\tpreflight\"\x8e\x01\n" +
-	"\x14ListRevisionsRequest\x12%\n" +
-	"\x06target\x18\x01 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12'\n" +
+	"\tpreflight\x18\v \x01(\v2\x1c.lockstep.v1.PreflightReportR\tpreflight\"\x91\x02\n" +
+	"\x14ListRevisionsRequest\x12#\n" +
+	"\x06target\x18\x01 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12&\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\tpageToken\"\x8c\x01\n" +
+	"page_token\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\tpageToken\x12\x1f\n" +
+	"\x06tenant\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:b\xbaH_\x1a]\n" +
+	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\x8c\x01\n" +
 	"\x15ListRevisionsResponse\x123\n" +
 	"\trevisions\x18\x01 \x03(\v2\x15.lockstep.v1.RevisionR\trevisions\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x16\n" +
-	"\x06target\x18\x03 \x01(\tR\x06target\"\\\n" +
-	"\x12GetRevisionRequest\x12%\n" +
-	"\x06target\x18\x01 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12\x1f\n" +
-	"\x06number\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06number\"\x8c\x01\n" +
+	"\x06target\x18\x03 \x01(\tR\x06target\"\xdf\x01\n" +
+	"\x12GetRevisionRequest\x12#\n" +
+	"\x06target\x18\x01 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12\x1f\n" +
+	"\x06number\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06number\x12\x1f\n" +
+	"\x06tenant\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:b\xbaH_\x1a]\n" +
+	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\x8c\x01\n" +
 	"\x13GetRevisionResponse\x121\n" +
 	"\brevision\x18\x01 \x01(\v2\x15.lockstep.v1.RevisionR\brevision\x12*\n" +
 	"\x06tables\x18\x02 \x03(\v2\x12.lockstep.v1.TableR\x06tables\x12\x16\n" +
-	"\x06target\x18\x03 \x01(\tR\x06target\"T\n" +
-	"\x11CheckDriftRequest\x12%\n" +
-	"\x06target\x18\x01 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12\x18\n" +
-	"\aunowned\x18\x02 \x01(\bR\aunowned\"\xfc\x02\n" +
+	"\x06target\x18\x03 \x01(\tR\x06target\"\xd7\x01\n" +
+	"\x11CheckDriftRequest\x12#\n" +
+	"\x06target\x18\x01 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12\x18\n" +
+	"\aunowned\x18\x02 \x01(\bR\aunowned\x12\x1f\n" +
+	"\x06tenant\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:b\xbaH_\x1a]\n" +
+	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\xfc\x02\n" +
 	"\x12CheckDriftResponse\x121\n" +
 	"\brevision\x18\x01 \x01(\v2\x15.lockstep.v1.RevisionR\brevision\x120\n" +
 	"\x06method\x18\x02 \x01(\x0e2\x18.lockstep.v1.DriftMethodR\x06method\x12#\n" +
@@ -2126,16 +2234,19 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\n" +
 	"references\x18\b \x03(\v2\x1d.lockstep.v1.ForeignReferenceR\n" +
 	"references\x12\x16\n" +
-	"\x06target\x18\t \x01(\tR\x06target\"\x90\x02\n" +
-	"\x14AdoptDatabaseRequest\x128\n" +
-	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetB\x06\xbaH\x03\xc8\x01\x01R\amodules\x12%\n" +
-	"\x06target\x18\x02 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12 \n" +
+	"\x06target\x18\t \x01(\tR\x06target\"\xef\x03\n" +
+	"\x14AdoptDatabaseRequest\x120\n" +
+	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetR\amodules\x12#\n" +
+	"\x06target\x18\x02 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12 \n" +
 	"\x05actor\x18\x03 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x05actor\x12\x18\n" +
 	"\apreview\x18\x04 \x01(\bR\apreview\x12\x14\n" +
 	"\x05again\x18\x05 \x01(\bR\x05again\x12E\n" +
 	"\tlock_wait\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
-	"\xaa\x01\a\"\x03\b\x90\x1c2\x00R\blockWait\"\xa0\x03\n" +
+	"\xaa\x01\a\"\x03\b\x90\x1c2\x00R\blockWait\x12\x1f\n" +
+	"\x06tenant\x18\a \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:\xc5\x01\xbaH\xc1\x01\x1a]\n" +
+	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\x1a`\n" +
+	"\rmodules.given\x12'name modules, or a tenant that has some\x1a&has(this.modules) || this.tenant != ''\"\xa0\x03\n" +
 	"\x15AdoptDatabaseResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x129\n" +
 	"\vdifferences\x18\x02 \x03(\v2\x17.lockstep.v1.DifferenceR\vdifferences\x120\n" +
@@ -2149,12 +2260,14 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\amodules\x18\b \x03(\v2\x1a.lockstep.v1.ModuleVersionR\amodules\x12\x1a\n" +
 	"\bwarnings\x18\t \x03(\tR\bwarnings\x12\x16\n" +
 	"\x06target\x18\n" +
-	" \x01(\tR\x06target\"\xb5\x01\n" +
-	"\x14PreviewRevertRequest\x12%\n" +
-	"\x06target\x18\x01 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12#\n" +
+	" \x01(\tR\x06target\"\xb8\x02\n" +
+	"\x14PreviewRevertRequest\x12#\n" +
+	"\x06target\x18\x01 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12#\n" +
 	"\brevision\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\brevision\x12;\n" +
 	"\bstrategy\x18\x03 \x01(\x0e2\x15.lockstep.v1.StrategyB\b\xbaH\x05\x82\x01\x02\x10\x01R\bstrategy\x12\x14\n" +
-	"\x05prove\x18\x04 \x01(\bR\x05prove\"\xff\x01\n" +
+	"\x05prove\x18\x04 \x01(\bR\x05prove\x12\x1f\n" +
+	"\x06tenant\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:b\xbaH_\x1a]\n" +
+	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\xff\x01\n" +
 	"\x15PreviewRevertResponse\x12%\n" +
 	"\x04plan\x18\x01 \x01(\v2\x11.lockstep.v1.PlanR\x04plan\x12/\n" +
 	"\acurrent\x18\x02 \x01(\v2\x15.lockstep.v1.RevisionR\acurrent\x12\x18\n" +
@@ -2162,9 +2275,9 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\bwarnings\x18\x04 \x03(\tR\bwarnings\x12\x16\n" +
 	"\x06script\x18\x05 \x01(\tR\x06script\x12\x16\n" +
 	"\x06target\x18\x06 \x01(\tR\x06target\x12(\n" +
-	"\x05proof\x18\a \x01(\v2\x12.lockstep.v1.ProofR\x05proof\"\xb8\x04\n" +
-	"\x16RevertMigrationRequest\x12%\n" +
-	"\x06target\x18\x01 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80 \x80\x01\x01R\x06target\x12#\n" +
+	"\x05proof\x18\a \x01(\v2\x12.lockstep.v1.ProofR\x05proof\"\xee\x05\n" +
+	"\x16RevertMigrationRequest\x12#\n" +
+	"\x06target\x18\x01 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12#\n" +
 	"\brevision\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\brevision\x12;\n" +
 	"\bstrategy\x18\x03 \x01(\x0e2\x15.lockstep.v1.StrategyB\b\xbaH\x05\x82\x01\x02\x10\x01R\bstrategy\x12@\n" +
 	"\vplan_digest\x18\x04 \x01(\tB\x1f\xbaH\x1cr\x1a\x18\xc8\x012\x15^[A-Za-z0-9:_+/=.-]*$R\n" +
@@ -2176,7 +2289,12 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\flock_timeout\x18\a \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
 	"\xaa\x01\a\"\x03\b\x90\x1c2\x00R\vlockTimeout\x12V\n" +
 	"\x11statement_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00R\x10statementTimeout\x12E\n" +
-	"\fdrift_policy\x18\t \x01(\x0e2\x18.lockstep.v1.DriftPolicyB\b\xbaH\x05\x82\x01\x02\x10\x01R\vdriftPolicy\"\x98\x01\n" +
+	"\fdrift_policy\x18\t \x01(\x0e2\x18.lockstep.v1.DriftPolicyB\b\xbaH\x05\x82\x01\x02\x10\x01R\vdriftPolicy\x121\n" +
+	"\n" +
+	"request_id\x18\n" +
+	" \x01(\tB\x12\xbaH\x0fr\r(\x80\x012\b^[ -~]*$R\trequestId\x12\x1f\n" +
+	"\x06tenant\x18\v \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:b\xbaH_\x1a]\n" +
+	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\x98\x01\n" +
 	"\x17RevertMigrationResponse\x12<\n" +
 	"\bprogress\x18\x01 \x01(\v2\x1e.lockstep.v1.ExecutionProgressH\x00R\bprogress\x126\n" +
 	"\x06result\x18\x02 \x01(\v2\x1c.lockstep.v1.ExecutionResultH\x00R\x06resultB\a\n" +
