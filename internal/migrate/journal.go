@@ -173,19 +173,6 @@ func (j *journal) finish(ctx context.Context, a *account, done func(statement in
 	return nil
 }
 
-// leftovers names what was moved aside and is still there.
-func (j *journal) leftovers(ctx context.Context) ([]string, error) {
-	w, ok := j.t.d.(dialect.Witness)
-	if !ok {
-		return nil, nil
-	}
-	names, err := w.Leftovers(ctx, j.q)
-	if err != nil {
-		return nil, j.t.d.Classify(err)
-	}
-	return names, nil
-}
-
 // proveBefore looks at every table that the program touched, and compares it
 // with what was found there before the first statement.
 func (j *journal) proveBefore(ctx context.Context) error {

@@ -3,6 +3,7 @@ package migrate
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
@@ -165,8 +166,11 @@ func (s *Service) unfinished(ctx context.Context, t *tenant) (string, error) {
 		return "", nil
 	}
 	entries, err := t.history.Journal(ctx, t)
-	if err != nil || len(entries) == 0 {
+	if err != nil {
 		return "", err
+	}
+	if len(entries) == 0 {
+		return leftovers(ctx, t)
 	}
 	p, err := decodeProgram(entries[0].Body)
 	if err != nil {
@@ -174,6 +178,24 @@ func (s *Service) unfinished(ctx context.Context, t *tenant) (string, error) {
 	}
 	return "revision " + itoa(p.Revision.Number) + ", begun " + p.Revision.StartedAt.UTC().Format(time.RFC3339) + " by " + p.Revision.Actor +
 		", is not finished: it is running now, or it was interrupted, and then the next execution first takes it back, or ends it when it had been recorded", nil
+}
+
+// leftovers names what an execution moved aside and no journal knows of, which
+// happens only when somebody took the journal away; "" when there is none.
+func leftovers(ctx context.Context, t *tenant) (string, error) {
+	w, ok := t.d.(dialect.Witness)
+	if !ok {
+		return "", nil
+	}
+	names, err := w.Leftovers(ctx, t)
+	if err != nil {
+		return "", t.d.Classify(err)
+	}
+	if len(names) == 0 {
+		return "", nil
+	}
+	return "moved aside by an earlier execution, and still there although no journal knows of it: " + strings.Join(names, ", ") +
+		"; it holds data that was to be removed: rename what you need, drop the rest", nil
 }
 
 // journalled tells whether executions on the engine need a journal, and can have

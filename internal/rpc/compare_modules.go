@@ -38,7 +38,8 @@ func (s *moduleService) CompareModules(
 	for _, a := range diff.Assess(changes) {
 		out.Changes = append(out.Changes, toAssessed(a))
 		if a.Breaks.Any() && req.GetFrom() != nil {
-			works.Reads, works.Writes = works.Reads && !a.Breaks.Reads, works.Writes && !a.Breaks.Writes
+			works.Reads = works.GetReads() && !a.Breaks.Reads
+			works.Writes = works.GetWrites() && !a.Breaks.Writes
 			works.Breaking = append(works.Breaking, toBreaking([]diff.Assessment{a})...)
 		}
 	}

@@ -41,13 +41,13 @@ var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 type fakeMigrator struct {
 	migrate.Keeper // nil where a test does not come to it
 
-	compose        func(migrate.ModuleSet) (*migrate.Target, error)
-	check          func(migrate.CheckRequest) (*migrate.CheckResult, error)
-	proposal       *entity.Proposal
-	preview        func(migrate.Request) (*migrate.Preview, error)
-	execute        func(context.Context, migrate.ExecuteRequest, func(migrate.Event)) (*migrate.Result, error)
-	revs           []*history.Revision
-	snapshot       *schema.Schema
+	compose  func(migrate.ModuleSet) (*migrate.Target, error)
+	check    func(migrate.CheckRequest) (*migrate.CheckResult, error)
+	proposal *entity.Proposal
+	preview  func(migrate.Request) (*migrate.Preview, error)
+	execute  func(context.Context, migrate.ExecuteRequest, func(migrate.Event)) (*migrate.Result, error)
+	revs     []*history.Revision
+	snapshot *schema.Schema
 }
 
 func (f *fakeMigrator) Compose(_ context.Context, set migrate.ModuleSet) (*migrate.Target, error) {

@@ -96,6 +96,7 @@ func outcomeStyle(o lockstepv1.StatementOutcome) style {
 	case lockstepv1.StatementOutcome_STATEMENT_OUTCOME_ROLLED_BACK:
 		return yellow
 	case lockstepv1.StatementOutcome_STATEMENT_OUTCOME_NOT_RUN,
+		lockstepv1.StatementOutcome_STATEMENT_OUTCOME_DEFERRED,
 		lockstepv1.StatementOutcome_STATEMENT_OUTCOME_UNSPECIFIED:
 	}
 	return dim
