@@ -77,9 +77,6 @@ type RowRules struct {
 	// NullsEqual: to a unique constraint, and to a unique index without a
 	// condition, two NULLs are duplicates.
 	NullsEqual bool
-	// OrphansStay: rows that refer to nothing already are no hindrance to changes
-	// of other columns.
-	OrphansStay bool
 	// DeletesFromQuery: rows are deleted through a query that selects them (WITH …
 	// DELETE); otherwise by a list of their keys, which may be row values.
 	DeletesFromQuery bool

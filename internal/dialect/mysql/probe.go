@@ -130,10 +130,15 @@ func (d *Dialect) Sizes(ctx context.Context, q dialect.Querier, tables []string)
 	if len(tables) == 0 {
 		return out, nil
 	}
-	if !d.server.maria() {
-		if _, err := q.ExecContext(ctx, "SET SESSION information_schema_stats_expiry = 0"); err != nil {
-			return nil, d.Classify(err)
+	expiry := func(value string) error {
+		if d.server.maria() {
+			return nil
 		}
+		_, err := q.ExecContext(ctx, "SET SESSION information_schema_stats_expiry = "+value)
+		return err
+	}
+	if err := expiry("0"); err != nil {
+		return nil, d.Classify(err)
 	}
 	i := &inspection{d: d, q: q, asked: tables}
 	err := i.each(ctx, `SELECT TABLE_NAME, coalesce(TABLE_ROWS, 0), coalesce(DATA_LENGTH, 0) + coalesce(INDEX_LENGTH, 0)
@@ -144,6 +149,9 @@ FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 
 		out[name] = size
 		return err
 	})
+	if err == nil {
+		err = expiry("DEFAULT")
+	}
 	if err != nil {
 		return nil, d.Classify(err)
 	}

@@ -19,7 +19,7 @@ const shownKey = 80
 
 // Rows implements dialect.Asker: https://www.sqlite.org/quirks.html
 func (*Dialect) Rows() dialect.RowRules {
-	return dialect.RowRules{KeysHoldNull: true, OrphansStay: true}
+	return dialect.RowRules{KeysHoldNull: true}
 }
 
 // Convert implements dialect.Asker. The copy of a table stores each value by the
