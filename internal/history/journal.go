@@ -71,7 +71,7 @@ func (s *Store) Journal(ctx context.Context, q dialect.Querier) (entries []Entry
 }
 
 func (s *Store) entries(ctx context.Context, q dialect.Querier) ([]Entry, error) {
-	rows, err := q.QueryContext(ctx, "SELECT entry, action, statement, part, done, witness, body, noted_at FROM "+JournalTable+" ORDER BY entry")
+	rows, err := q.QueryContext(ctx, "SELECT entry, action, statement, part, done, witness, body, noted_at FROM "+s.named(JournalTable)+" ORDER BY entry")
 	if err != nil {
 		return nil, s.d.Classify(err)
 	}
@@ -119,7 +119,7 @@ func (s *Store) Note(ctx context.Context, q dialect.Querier, entries ...Entry) e
 			sql.NullString{String: e.Body, Valid: e.Body != ""}, e.At.UTC().Format(time.RFC3339Nano))
 	}
 	_, err := q.ExecContext(ctx, fmt.Sprintf("INSERT INTO %s (entry, action, statement, part, done, witness, body, noted_at) VALUES %s",
-		JournalTable, strings.Join(rows, ", ")), args...)
+		s.named(JournalTable), strings.Join(rows, ", ")), args...)
 	if err != nil {
 		return s.d.Classify(err)
 	}
@@ -128,7 +128,7 @@ func (s *Store) Note(ctx context.Context, q dialect.Querier, entries ...Entry) e
 
 // ClearJournal ends the execution that the journal holds.
 func (s *Store) ClearJournal(ctx context.Context, q dialect.Querier) error {
-	if _, err := q.ExecContext(ctx, "DELETE FROM "+JournalTable); err != nil {
+	if _, err := q.ExecContext(ctx, "DELETE FROM "+s.named(JournalTable)); err != nil {
 		return s.d.Classify(err)
 	}
 	return nil
@@ -149,11 +149,11 @@ func (s *Store) Forget(ctx context.Context, q dialect.Querier) error {
 		if at.Last > 0 {
 			return s.ClearJournal(ctx, q)
 		}
-		if _, err := q.ExecContext(ctx, "DROP TABLE "+Table); err != nil {
+		if _, err := q.ExecContext(ctx, "DROP TABLE "+s.table()); err != nil {
 			return s.d.Classify(err)
 		}
 	}
-	if _, err := q.ExecContext(ctx, "DROP TABLE "+JournalTable); err != nil {
+	if _, err := q.ExecContext(ctx, "DROP TABLE "+s.named(JournalTable)); err != nil {
 		return s.d.Classify(err)
 	}
 	return nil

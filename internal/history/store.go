@@ -20,6 +20,18 @@ type Store struct{ d dialect.Dialect }
 // NewStore returns a store that speaks the dialect's SQL.
 func NewStore(d dialect.Dialect) *Store { return &Store{d: d} }
 
+// table is the history's name as statements write it.
+func (s *Store) table() string { return s.named(Table) }
+
+// named is a table's name as statements write it: it needs no quotes, but on some
+// engines more than its name.
+func (s *Store) named(table string) string {
+	if n, ok := s.d.(dialect.TableNamer); ok {
+		return n.TableName(table)
+	}
+	return table
+}
+
 // columns are all but the snapshot, in the order of scan.
 const columns = "revision, outcome, strategy, engine, engine_version, modules, base, target, result, digest, " +
 	"statements, withheld, error, actor, lockstep, started_at, duration_us, request_id, request_sum"
@@ -28,8 +40,8 @@ const columns = "revision, outcome, strategy, engine, engine_version, modules, b
 // never initialised. It must not be called in a transaction unless the table is
 // known to exist: on some engines a failed query spoils the transaction.
 func (s *Store) Head(ctx context.Context, q dialect.Querier) (*Revision, error) {
-	list, err := s.read(ctx, q, "SELECT "+columns+" FROM "+Table+
-		" WHERE outcome = 'applied' ORDER BY revision DESC LIMIT 1")
+	list, err := s.read(ctx, q, "SELECT "+columns+" FROM "+s.table()+
+		" WHERE revision = (SELECT MAX(revision) FROM "+s.table()+" WHERE outcome = 'applied')")
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +95,8 @@ type Position struct {
 func (s *Store) Position(ctx context.Context, q dialect.Querier) (Position, error) {
 	var p Position
 	row := "SELECT last_revision.number, COALESCE(head.revision, 0), COALESCE(head.result, '') FROM " +
-		"(SELECT COALESCE(MAX(revision), 0) AS number FROM " + Table + ") last_revision LEFT JOIN " +
-		Table + " head ON head.revision = (SELECT MAX(revision) FROM " + Table + " WHERE outcome = 'applied')"
+		"(SELECT COALESCE(MAX(revision), 0) AS number FROM " + s.table() + ") last_revision LEFT JOIN " +
+		s.table() + " head ON head.revision = (SELECT MAX(revision) FROM " + s.table() + " WHERE outcome = 'applied')"
 	rows, err := q.QueryContext(ctx, row)
 	if err != nil {
 		return p, s.d.Classify(err)
@@ -103,7 +115,7 @@ func (s *Store) Position(ctx context.Context, q dialect.Querier) (Position, erro
 
 // Snapshot returns the schema recorded with a revision; nil for a failed one.
 func (s *Store) Snapshot(ctx context.Context, q dialect.Querier, number int64) (*schema.Schema, error) {
-	rows, err := q.QueryContext(ctx, "SELECT snapshot FROM "+Table+" WHERE revision = "+s.d.Placeholder(1), number)
+	rows, err := q.QueryContext(ctx, "SELECT snapshot FROM "+s.table()+" WHERE revision = "+s.d.Placeholder(1), number)
 	if err != nil {
 		return nil, s.d.Classify(err)
 	}
@@ -136,12 +148,14 @@ func (s *Store) List(ctx context.Context, q dialect.Querier, before int64, limit
 	if before > 0 {
 		where, args = " WHERE revision < "+s.d.Placeholder(1), []any{before}
 	}
-	return s.read(ctx, q, fmt.Sprintf("SELECT %s FROM %s%s ORDER BY revision DESC LIMIT %d", columns, Table, where, limit), args...)
+	// Numbered, since the engines have no common words for a limit.
+	return s.read(ctx, q, fmt.Sprintf("SELECT %[1]s FROM (SELECT %[1]s, ROW_NUMBER() OVER (ORDER BY revision DESC) AS place FROM %[2]s%[3]s) newest"+
+		" WHERE place <= %[4]d ORDER BY revision DESC", columns, s.table(), where, limit), args...)
 }
 
 // Get returns one revision.
 func (s *Store) Get(ctx context.Context, q dialect.Querier, number int64) (*Revision, error) {
-	list, err := s.read(ctx, q, "SELECT "+columns+" FROM "+Table+" WHERE revision = "+s.d.Placeholder(1), number)
+	list, err := s.read(ctx, q, "SELECT "+columns+" FROM "+s.table()+" WHERE revision = "+s.d.Placeholder(1), number)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +168,7 @@ func (s *Store) Get(ctx context.Context, q dialect.Querier, number int64) (*Revi
 // ByRequest returns the revision that a request was answered with; nil when
 // there is none.
 func (s *Store) ByRequest(ctx context.Context, q dialect.Querier, id string) (*Revision, error) {
-	list, err := s.read(ctx, q, "SELECT "+columns+" FROM "+Table+" WHERE request_id = "+s.d.Placeholder(1)+" ORDER BY revision", id)
+	list, err := s.read(ctx, q, "SELECT "+columns+" FROM "+s.table()+" WHERE request_id = "+s.d.Placeholder(1)+" ORDER BY revision", id)
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
@@ -255,7 +269,7 @@ func (s *Store) Insert(ctx context.Context, q dialect.Querier, r *Revision, snap
 	for i := range marks {
 		marks[i] = s.d.Placeholder(i + 1)
 	}
-	_, err = q.ExecContext(ctx, "INSERT INTO "+Table+" ("+columns+", snapshot) VALUES ("+strings.Join(marks, ", ")+")", args...)
+	_, err = q.ExecContext(ctx, "INSERT INTO "+s.table()+" ("+columns+", snapshot) VALUES ("+strings.Join(marks, ", ")+")", args...)
 	if err != nil {
 		return s.d.Classify(err)
 	}
@@ -281,7 +295,7 @@ func (s *Store) Settle(ctx context.Context, q dialect.Querier, number int64) err
 	if err != nil {
 		return err
 	}
-	_, err = q.ExecContext(ctx, "UPDATE "+Table+" SET statements = "+s.d.Placeholder(1)+" WHERE revision = "+s.d.Placeholder(2), statements, number)
+	_, err = q.ExecContext(ctx, "UPDATE "+s.table()+" SET statements = "+s.d.Placeholder(1)+" WHERE revision = "+s.d.Placeholder(2), statements, number)
 	if err != nil {
 		return s.d.Classify(err)
 	}

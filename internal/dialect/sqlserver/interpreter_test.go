@@ -75,9 +75,9 @@ func (i *interpreter) statement(s ast.Statement) error {
 	case *ast.DropTableStatement:
 		return i.dropTable(s)
 	case *ast.DeleteStatement: // there are no rows
-		if _, err := i.c.table(deletedFrom(s)); err != nil {
-			return refusal(208, "Invalid object name.")
-		}
+		return i.reachable(s.DeleteSpecification.Target)
+	case *ast.InsertStatement:
+		return i.reachable(s.InsertSpecification.Target)
 	case *ast.DeclareVariableStatement:
 		return i.declare(s)
 	case *ast.IfStatement:
@@ -98,11 +98,14 @@ func (i *interpreter) statement(s ast.Statement) error {
 	return nil
 }
 
-func deletedFrom(s *ast.DeleteStatement) *ast.SchemaObjectName {
-	if named, ok := s.DeleteSpecification.Target.(*ast.NamedTableReference); ok {
-		return named.SchemaObject
+// reachable: a statement about rows names a table that is there.
+func (i *interpreter) reachable(target ast.TableReference) error {
+	if named, ok := target.(*ast.NamedTableReference); ok {
+		if _, err := i.c.table(named.SchemaObject); err == nil {
+			return nil
+		}
 	}
-	return &ast.SchemaObjectName{BaseIdentifier: &ast.Identifier{}}
+	return refusal(208, "Invalid object name.")
 }
 
 func (i *interpreter) createTable(s *ast.CreateTableStatement) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
+	"github.com/lockstepdb/lockstep/internal/history"
 	"github.com/lockstepdb/lockstep/internal/plan"
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
@@ -183,6 +184,41 @@ func TestReferrers(t *testing.T) {
 	found, err = New().Referrers(t.Context(), s, []string{"owners", "things"})
 	require.NoError(t, err)
 	assert.Empty(t, found)
+}
+
+// TestHistory: the history is kept in the tenant's schema, in T-SQL.
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.catalogue = newCatalogue()
+	store := history.NewStore(New())
+	other := begin(t, f.open(t, ""), dialect.TxOptions{})
+	require.NoError(t, store.Create(t.Context(), other))
+	require.NoError(t, other.Commit(t.Context()))
+	s := f.open(t, "acme")
+	tx := begin(t, s, dialect.TxOptions{CreateNamespace: true})
+	there, err := store.Exists(t.Context(), tx)
+	require.NoError(t, err)
+	assert.False(t, there, "that of dbo is another tenant's")
+	require.NoError(t, store.Create(t.Context(), tx))
+	require.NoError(t, store.Insert(t.Context(), tx, &history.Revision{Number: 1, Outcome: history.Applied}, &schema.Schema{Engine: "sqlserver"}))
+	require.NoError(t, tx.Commit(t.Context()))
+	there, err = store.Exists(t.Context(), s)
+	require.NoError(t, err)
+	assert.True(t, there)
+	_, err = store.Head(t.Context(), s)
+	require.NoError(t, err)
+	_, err = store.List(t.Context(), s, 7, 3)
+	require.NoError(t, err)
+	_, err = store.Position(t.Context(), s)
+	require.NoError(t, err)
+	asked := f.sent("lockstep_history")
+	assert.Greater(t, len(asked), 5)
+	for _, batch := range asked {
+		mustParse(t, batch)
+		assert.NotRegexp(t, `(FROM|INTO|JOIN|TABLE|UPDATE) \[?lockstep_history`, batch, "not qualified")
+		assert.NotContains(t, batch, "LIMIT")
+	}
 }
 
 // TestNamesThatNeedCare creates, changes and renames tables with odd names.
