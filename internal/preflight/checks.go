@@ -201,7 +201,7 @@ func (b *builder) addColumn(s *side, c diff.Change) {
 	if n := b.d.Numbering(s.before, s.after); n.Column == c.Name && n.FillsNulls {
 		return
 	}
-	if s.columns[c.Name].expr != "NULL" && !strings.HasPrefix(s.columns[c.Name].expr, "CAST(NULL ") {
+	if !s.columns[c.Name].null {
 		return // generated from other columns
 	}
 	b.add(s, check, s.itself(), "", nil)

@@ -111,6 +111,9 @@ func indexTexts(x *schema.Index) []string {
 // part agree with none, on most engines.
 func (b *builder) unique(s *side, x *schema.Index, change string) {
 	columns := s.indexColumns(x)
+	if !b.d.Rows().NullsEqual && slices.ContainsFunc(x.Parts, func(p schema.IndexPart) bool { return s.columns[p.Column].null }) {
+		return
+	}
 	check := Check{Subject: s.subject(Duplicates, change, columns, x.Name)}
 	src := s.source(columns, len(indexTexts(x)) > 0, "")
 	if src.gap != "" {
@@ -218,6 +221,9 @@ const parentAlias = "lockstep_parent"
 // side's rows agrees. To a table that the plan makes, every such row is one. of
 // a key that stays, only rows that are to lose what they refer to count.
 func (b *builder) foreignKey(s *side, f *schema.ForeignKey, change string, stays bool) {
+	if slices.ContainsFunc(f.Columns, func(n string) bool { return s.columns[n].null }) {
+		return
+	}
 	c := Check{
 		Subject:    s.subject(Orphans, change, f.Columns, f.Name),
 		Suggestion: fmt.Sprintf("bring the missing rows of %s, or let these rows refer to others or to none", f.RefTable),

@@ -240,7 +240,7 @@ func TestNothingToAsk(t *testing.T) {
 		first := x.plan(tables(table("things", id(), col("a", varchar(9), notNull), unique("u", "a"))))
 		assert.Empty(t, preflight.Checks(x.d, first))
 		x.migrate(tables(table("things", id())))
-		p := x.plan(tables(table("things", id(), col("a", varchar(9)), index(schema.Index{Name: "i", Parts: []schema.IndexPart{{Column: "a"}}})), table("others", id(), col("t", ref()), refers("fk", "things", "t", "id"))))
+		p := x.plan(tables(table("things", id(), col("a", varchar(9)), col("t", ref()), unique("u", "a"), refers("fk_t", "things", "t", "id"), index(schema.Index{Name: "i", Parts: []schema.IndexPart{{Column: "a"}}})), table("others", id(), col("t", ref()), refers("fk", "things", "t", "id"))))
 		assert.Empty(t, preflight.Checks(x.d, p))
 		report := x.preflight(p)
 		assert.Equal(t, &preflight.Report{}, report)

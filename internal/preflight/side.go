@@ -25,6 +25,7 @@ type column struct {
 	conv   dialect.Conversion // of before into after
 	expr   string             // its value after the plan, over the table before it
 	plain  bool               // expr is the column itself
+	null   bool               // it is new, and NULL in every row
 	gap    string             // why the value cannot be told
 }
 
@@ -123,6 +124,7 @@ func newSide(d dialect.Asker, major int, before, after *schema.Table, m moves) *
 
 func (s *side) freshColumn(c *schema.Column) column {
 	out := column{after: c, expr: s.d.Fresh(c)}
+	out.null = c.Default == nil && !c.AutoIncrement && (out.expr == "NULL" || strings.HasPrefix(out.expr, "CAST(NULL "))
 	if out.expr == "" {
 		out.gap = fmt.Sprintf("what present rows get in the new column %s cannot be told beforehand", c.Name)
 	}
