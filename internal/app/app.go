@@ -37,10 +37,10 @@ func Main(ctx context.Context, args []string, w World) int {
 		Version: Version(),
 		Now:     time.Now,
 		InProcess: func(ctx context.Context, cfg config.Config) (grpc.ClientConnInterface, func(), error) {
-			return inProcess(ctx, cfg, commandLogger(w.Err, cfg))
+			return inProcess(ctx, cfg, w.Getenv, commandLogger(w.Err, cfg))
 		},
 		Serve: func(ctx context.Context, cfg config.Config, ready func(cli.Listening)) error {
-			return serve(ctx, cfg, telemetry.NewLogger(w.Err, cfg.LogLevel, cfg.LogFormat), ready)
+			return serve(ctx, cfg, w.Getenv, telemetry.NewLogger(w.Err, cfg.LogLevel, cfg.LogFormat), ready)
 		},
 	})
 }
@@ -121,19 +121,32 @@ func newServer(cfg config.Config, logger *slog.Logger, more ...func(*rpc.Config)
 }
 
 // inProcess starts the services for one command.
-func inProcess(ctx context.Context, cfg config.Config, logger *slog.Logger) (grpc.ClientConnInterface, func(), error) {
-	server, err := newServer(cfg, logger)
+func inProcess(
+	ctx context.Context, cfg config.Config, getenv func(string) string, logger *slog.Logger,
+) (grpc.ClientConnInterface, func(), error) {
+	store, err := openControl(ctx, cfg, getenv, nil)
 	if err != nil {
+		return nil, nil, err
+	}
+	end, more := func() {}, []func(*rpc.Config){}
+	if store != nil {
+		end, more = func() { _ = store.Close() }, append(more, store.serve) // nobody calls any more
+	}
+	server, err := newServer(cfg, logger, more...)
+	if err != nil {
+		end()
 		return nil, nil, err
 	}
 	// The server outlives the command's context: a cancelled call must come to
 	// its end (and roll back) before the server goes.
 	conn, err := server.Connect(context.WithoutCancel(ctx))
 	if err != nil {
+		end()
 		return nil, nil, err
 	}
 	return conn, func() {
 		server.Shutdown()
 		_ = conn.Close() // the answers are in
+		end()
 	}, nil
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/lockstepdb/lockstep/internal/access"
@@ -11,18 +12,52 @@ import (
 	"github.com/lockstepdb/lockstep/internal/control/sqlstore"
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/rpc"
+	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
+// controls is a control store with what finds the secrets of its tenants.
+type controls struct {
+	control.Store
+	secrets *secret.Resolver
+}
+
 // openControl opens the control store that the settings name; nil when they name
-// none.
-func openControl(ctx context.Context, cfg config.Config, told *observability) (control.Store, error) {
+// none. told is nil for a single command.
+func openControl(ctx context.Context, cfg config.Config, getenv func(string) string, told *observability) (*controls, error) {
 	if cfg.Store.Empty() {
 		return nil, nil
 	}
-	return OpenStore(ctx, cfg.Store.Reveal(), sqlstore.Config{
-		Now: time.Now, Observer: told.store(), Pool: told.metrics.Pool, Logger: told.logger,
-	})
+	keys, err := secret.LoadKeyring(getenv, os.ReadFile)
+	if err != nil {
+		return nil, err
+	}
+	out := &controls{}
+	if out.secrets, err = secret.NewResolver(secretConfig(cfg.Secrets, getenv, keys)); err != nil {
+		return nil, err
+	}
+	settings := sqlstore.Config{Now: time.Now, Keys: keys}
+	if told != nil {
+		settings.Observer, settings.Pool, settings.Logger = told.store(), told.metrics.Pool, told.logger
+	}
+	out.Store, err = OpenStore(ctx, cfg.Store.Reveal(), settings)
+	return out, err
 }
+
+// secretConfig says where secrets may come from.
+func secretConfig(cfg config.Secrets, getenv func(string) string, keys *secret.Keyring) secret.Config {
+	out := secret.Config{Keys: keys, Getenv: getenv, EnvNames: cfg.Env, Directories: cfg.Directories}
+	if address := getenv("VAULT_ADDR"); address != "" {
+		out.Vault = &secret.VaultConfig{
+			Address: address, Token: secret.New(getenv("VAULT_TOKEN")), TokenFile: cfg.VaultToken,
+			Namespace: getenv("VAULT_NAMESPACE"), Paths: cfg.VaultPaths,
+		}
+	}
+	return out
+}
+
+// serve makes a server keep its tenants, and what is done, in the store.
+func (s *controls) serve(c *rpc.Config) { c.Store, c.Secrets = s.Store, s.secrets }
 
 // useStore makes the store's tokens count, and its tenants' labels.
 func useStore(may *access.Authenticator, store control.Store, logger *slog.Logger) access.Registry {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/lockstepdb/lockstep/internal/cli"
 	"github.com/lockstepdb/lockstep/internal/config"
-	"github.com/lockstepdb/lockstep/internal/control"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/gateway"
 	"github.com/lockstepdb/lockstep/internal/rpc"
@@ -26,7 +25,7 @@ const (
 )
 
 // serve runs the gRPC API and the HTTP API until the context is over.
-func serve(ctx context.Context, cfg config.Config, logger *slog.Logger, ready func(cli.Listening)) error {
+func serve(ctx context.Context, cfg config.Config, getenv func(string) string, logger *slog.Logger, ready func(cli.Listening)) error {
 	may, encryption, err := secure(cfg, logger)
 	if err != nil {
 		return err
@@ -36,15 +35,17 @@ func serve(ctx context.Context, cfg config.Config, logger *slog.Logger, ready fu
 		return err
 	}
 	defer told.close(context.WithoutCancel(ctx))
-	store, err := openControl(ctx, cfg, told)
+	more := []func(*rpc.Config){told.observe}
+	store, err := openControl(ctx, cfg, getenv, told)
 	if err != nil {
 		return err
 	}
 	if store != nil {
 		defer func() { _ = store.Close() }() // nobody calls any more
 		may.Registry = useStore(may.Authenticator, store, logger)
+		more = append(more, store.serve)
 	}
-	server, err := newServer(cfg, logger, told.observe, func(c *rpc.Config) { c.Access, c.TLS = may, encryption })
+	server, err := newServer(cfg, logger, append(more, func(c *rpc.Config) { c.Access, c.TLS = may, encryption })...)
 	if err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func outlive(ctx context.Context, delay time.Duration, drain func()) (context.Co
 }
 
 // serveHTTP runs the gateway in front of the server.
-func serveHTTP(ctx context.Context, lis net.Listener, server *rpc.Server, cfg config.Config, told *observability, store control.Store) error {
+func serveHTTP(ctx context.Context, lis net.Listener, server *rpc.Server, cfg config.Config, told *observability, store *controls) error {
 	// The gateway's own connection lives until its last request is answered.
 	alive := context.WithoutCancel(ctx)
 	conn, err := server.ConnectGateway(alive, told.dialOptions()...)

@@ -42,6 +42,7 @@ type Config struct {
 	Limits   Limits
 
 	Store   secret.Redacted // URL of the control store; empty: none
+	Secrets Secrets
 	TLS     TLS
 	Auth    Auth
 	Targets Targets
@@ -56,6 +57,15 @@ type Limits struct {
 	ZipBytes      int64
 	UnpackedBytes int64
 	Files         int
+}
+
+// Secrets say which references to secrets a tenant or a server may have. Who
+// registers one chooses the reference and also who is shown the secret.
+type Secrets struct {
+	Env         []string // patterns of names of variables
+	Directories []string // of files
+	VaultPaths  []string // mount/prefix; none: all that the token may read
+	VaultToken  string   // file with Vault's token; "": VAULT_TOKEN
 }
 
 // Default returns the configuration before anything is set.

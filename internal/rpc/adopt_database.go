@@ -4,7 +4,6 @@ import (
 	"context"
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
-	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/migrate"
 )
 
@@ -12,16 +11,16 @@ import (
 func (s *migrationService) AdoptDatabase(
 	ctx context.Context, req *lockstepv1.AdoptDatabaseRequest,
 ) (*lockstepv1.AdoptDatabaseResponse, error) {
-	target, err := dialect.ParseTarget(req.GetTarget())
+	at, err := s.places.of(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	modules, err := fromModuleSet(req.GetModules())
+	modules, err := at.modules(req.GetModules())
 	if err != nil {
 		return nil, err
 	}
 	r, err := s.migrator.Adopt(ctx, migrate.AdoptRequest{
-		Modules: modules, Target: target, Actor: req.GetActor(),
+		Modules: modules, Target: at.target, Actor: req.GetActor(),
 		Preview: req.GetPreview(), Again: req.GetAgain(), LockWait: wait(req.GetLockWait()),
 	})
 	if err != nil {
@@ -30,6 +29,6 @@ func (s *migrationService) AdoptDatabase(
 	return &lockstepv1.AdoptDatabaseResponse{
 		Revision: r.Revision, Differences: toDifferences(r.Differences), Method: toMethod(r.Method), MethodReason: r.Reason,
 		Tables: i32(r.Tables), Unowned: r.Unowned, References: toReferences(r.References),
-		Modules: toModuleVersions(r.Modules), Warnings: r.Warnings, Target: target.String(),
+		Modules: toModuleVersions(r.Modules), Warnings: r.Warnings, Target: at.target.String(),
 	}, nil
 }

@@ -22,7 +22,7 @@ func (s *migrationService) ExecuteMigration(
 	stream grpc.ServerStreamingServer[lockstepv1.ExecuteMigrationResponse],
 ) error {
 	ctx := stream.Context()
-	in, err := request(req)
+	in, err := s.request(ctx, req)
 	if err != nil {
 		return err
 	}

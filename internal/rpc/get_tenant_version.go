@@ -4,20 +4,19 @@ import (
 	"context"
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
-	"github.com/lockstepdb/lockstep/internal/dialect"
 )
 
 // GetTenantVersion returns the tenant's last applied revision.
 func (s *migrationService) GetTenantVersion(
 	ctx context.Context, req *lockstepv1.GetTenantVersionRequest,
 ) (*lockstepv1.GetTenantVersionResponse, error) {
-	target, err := dialect.ParseTarget(req.GetTarget())
+	at, err := s.places.of(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	rev, err := s.migrator.Current(ctx, target)
+	rev, err := s.migrator.Current(ctx, at.target)
 	if err != nil {
 		return nil, err
 	}
-	return &lockstepv1.GetTenantVersionResponse{Revision: toRevision(rev, false), Target: target.String()}, nil
+	return &lockstepv1.GetTenantVersionResponse{Revision: toRevision(rev, false), Target: at.target.String()}, nil
 }

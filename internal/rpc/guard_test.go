@@ -61,6 +61,12 @@ var matrix = map[string]string{
 	"MigrationService/AdoptDatabase":    "oA",
 	"MigrationService/PreviewRevert":    "voA",
 	"MigrationService/RevertMigration":  "oA",
+
+	"TenantService/CreateTenant":  "A",
+	"TenantService/GetTenant":     "voA",
+	"TenantService/ListTenants":   "vwopdA",
+	"TenantService/UpdateTenant":  "A",
+	"TenantService/ArchiveTenant": "A",
 }
 
 // onTenant is the same for requests that name the database, or the id, of a
@@ -75,6 +81,9 @@ var onTenant = map[string]string{
 	"MigrationService/AdoptDatabase":    "opdA",
 	"MigrationService/PreviewRevert":    "vwopdA",
 	"MigrationService/RevertMigration":  "opdA",
+
+	"TenantService/GetTenant":     "vwopdA",
+	"TenantService/ArchiveTenant": "dA",
 }
 
 var callers = map[rune]string{'v': "viewer", 'o': "operator", 'A': "admin", 'w': "viewer team=crm", 'p': "operator team=crm", 'd': "admin team=crm", 'n': ""}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
-	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
 )
 
@@ -21,7 +20,7 @@ const tokenPrefix = "below:"
 func (s *migrationService) ListRevisions(
 	ctx context.Context, req *lockstepv1.ListRevisionsRequest,
 ) (*lockstepv1.ListRevisionsResponse, error) {
-	target, err := dialect.ParseTarget(req.GetTarget())
+	at, err := s.places.of(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -33,11 +32,11 @@ func (s *migrationService) ListRevisions(
 	if size == 0 {
 		size = defaultPageSize
 	}
-	revs, err := s.migrator.Revisions(ctx, target, before, size+1)
+	revs, err := s.migrator.Revisions(ctx, at.target, before, size+1)
 	if err != nil {
 		return nil, err
 	}
-	out := &lockstepv1.ListRevisionsResponse{Target: target.String()}
+	out := &lockstepv1.ListRevisionsResponse{Target: at.target.String()}
 	if len(revs) > size {
 		revs = revs[:size]
 		out.NextPageToken = makeToken(revs[size-1].Number)

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
-	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/migrate"
 )
 
@@ -12,7 +11,7 @@ import (
 func (s *migrationService) PreviewMigration(
 	ctx context.Context, req *lockstepv1.PreviewMigrationRequest,
 ) (*lockstepv1.PreviewMigrationResponse, error) {
-	in, err := request(req)
+	in, err := s.request(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -36,21 +35,21 @@ func (s *migrationService) PreviewMigration(
 
 // planned is what preview and execute ask for alike.
 type planned interface {
+	placed
 	GetModules() *lockstepv1.ModuleSet
-	GetTarget() string
 	GetStrategy() lockstepv1.Strategy
 }
 
 // request reads what preview and execute have in common.
-func request(req planned) (migrate.Request, error) {
-	var out migrate.Request
-	var err error
-	if out.Target, err = dialect.ParseTarget(req.GetTarget()); err != nil {
+func (s *migrationService) request(ctx context.Context, req planned) (migrate.Request, error) {
+	at, err := s.places.of(ctx, req)
+	out := migrate.Request{Target: at.target}
+	if err != nil {
 		return out, err
 	}
-	if out.Strategy, err = fromStrategy(req.GetStrategy()); err != nil {
+	if out.Strategy, err = at.strategy(req.GetStrategy()); err != nil {
 		return out, err
 	}
-	out.Modules, err = fromModuleSet(req.GetModules())
+	out.Modules, err = at.modules(req.GetModules())
 	return out, err
 }

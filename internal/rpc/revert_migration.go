@@ -6,7 +6,6 @@ import (
 	"google.golang.org/grpc"
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
-	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/migrate"
 )
 
@@ -14,7 +13,7 @@ import (
 func (s *migrationService) PreviewRevert(
 	ctx context.Context, req *lockstepv1.PreviewRevertRequest,
 ) (*lockstepv1.PreviewRevertResponse, error) {
-	in, err := revertRequest(req)
+	in, err := s.revertRequest(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +34,7 @@ func (s *migrationService) RevertMigration(
 	req *lockstepv1.RevertMigrationRequest,
 	stream grpc.ServerStreamingServer[lockstepv1.RevertMigrationResponse],
 ) error {
-	in, err := revertRequest(req)
+	in, err := s.revertRequest(stream.Context(), req)
 	if err != nil {
 		return err
 	}
@@ -53,18 +52,19 @@ func (s *migrationService) RevertMigration(
 
 // reverting is what the two calls ask for alike.
 type reverting interface {
-	GetTarget() string
+	placed
 	GetRevision() int64
 	GetStrategy() lockstepv1.Strategy
 }
 
-func revertRequest(req reverting) (migrate.RevertRequest, error) {
+func (s *migrationService) revertRequest(ctx context.Context, req reverting) (migrate.RevertRequest, error) {
+	at, err := s.places.of(ctx, req)
 	out := migrate.RevertRequest{Revision: req.GetRevision()}
-	var err error
-	if out.Target, err = dialect.ParseTarget(req.GetTarget()); err != nil {
+	if err != nil {
 		return out, err
 	}
-	out.Strategy, err = fromStrategy(req.GetStrategy())
+	out.Target = at.target
+	out.Strategy, err = at.strategy(req.GetStrategy())
 	return out, err
 }
 

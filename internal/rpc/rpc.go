@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/stats"
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
+	"github.com/lockstepdb/lockstep/internal/control"
 	"github.com/lockstepdb/lockstep/internal/migrate"
 	"github.com/lockstepdb/lockstep/internal/module"
 )
@@ -52,6 +53,9 @@ type Config struct {
 	MaxMessageBytes int           // of an answer; 0: DefaultMaxMessageBytes
 	MaxRequestBytes int           // of a request; 0: DefaultMaxRequestBytes
 
+	Store   control.Store   // keeps tenants and what was done; nil: there is none
+	Secrets control.Secrets // finds the secrets of tenants; needed with Store
+
 	Access Access        // who may do what
 	TLS    *tls.Config   // of listeners; nil: none
 	Stats  stats.Handler // makes traces of calls; may be nil
@@ -73,4 +77,12 @@ type moduleService struct {
 type migrationService struct {
 	lockstepv1.UnimplementedMigrationServiceServer
 	migrator migrate.Migrator
+	places   places
+}
+
+// tenantService implements lockstep.v1.TenantService.
+type tenantService struct {
+	lockstepv1.UnimplementedTenantServiceServer
+	places places
+	ledger *ledger
 }

@@ -65,10 +65,13 @@ func NewServer(cfg Config) (*Server, error) {
 		options = append(options, grpc.StatsHandler(cfg.Stats))
 	}
 	s := &Server{cfg: cfg, guard: g, health: health.NewServer(), grpc: grpc.NewServer(options...)}
+	at := places{store: cfg.Store, secrets: cfg.Secrets, targets: cfg.Access.Targets}
+	book := newLedger(cfg)
 	lockstepv1.RegisterModuleServiceServer(s.grpc, &moduleService{
 		migrator: cfg.Migrator, modules: cfg.Modules, offered: cfg.Offered, replaced: cfg.Replaced,
 	})
-	lockstepv1.RegisterMigrationServiceServer(s.grpc, &migrationService{migrator: cfg.Migrator})
+	lockstepv1.RegisterMigrationServiceServer(s.grpc, &migrationService{migrator: book.keep(cfg.Migrator), places: at})
+	lockstepv1.RegisterTenantServiceServer(s.grpc, &tenantService{places: at, ledger: book})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	if g.policy, g.rules, err = readRules(s.grpc.GetServiceInfo()); err != nil {

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"errors"
+	"strings"
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
@@ -27,6 +28,11 @@ func requestMessages() []proto.Message {
 		&lockstepv1.AdoptDatabaseRequest{},
 		&lockstepv1.PreviewRevertRequest{},
 		&lockstepv1.RevertMigrationRequest{},
+		&lockstepv1.CreateTenantRequest{},
+		&lockstepv1.GetTenantRequest{},
+		&lockstepv1.ListTenantsRequest{},
+		&lockstepv1.UpdateTenantRequest{},
+		&lockstepv1.ArchiveTenantRequest{},
 	}
 }
 
@@ -48,9 +54,19 @@ func (c chain) validate(m any) error {
 	out := fault.New(fault.Invalid, "REQUEST_INVALID", "the request breaks %d rule(s) of the API", len(invalid.Violations))
 	for _, v := range invalid.Violations {
 		out.Violations = append(out.Violations, fault.Violation{
-			Subject:     protovalidate.FieldPathString(v.Proto.GetField()),
+			Subject:     subject(v),
 			Description: v.Proto.GetMessage(),
 		})
 	}
 	return out
+}
+
+// subject names the field that breaks a rule. A rule over several fields begins
+// its id with the one that it is about.
+func subject(v *protovalidate.Violation) string {
+	if path := protovalidate.FieldPathString(v.Proto.GetField()); path != "" {
+		return path
+	}
+	field, _, _ := strings.Cut(v.Proto.GetRuleId(), ".")
+	return field
 }

@@ -2115,14 +2115,14 @@ var File_lockstep_v1_migration_service_proto protoreflect.FileDescriptor
 
 const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\n" +
-	"#lockstep/v1/migration_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lockstep/v1/access.proto\x1a\x17lockstep/v1/drift.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\x1a\x1blockstep/v1/preflight.proto\x1a\x1alockstep/v1/revision.proto\x1a\x18lockstep/v1/schema.proto\"\xc3\x01\n" +
+	"#lockstep/v1/migration_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lockstep/v1/access.proto\x1a\x17lockstep/v1/drift.proto\x1a\x19lockstep/v1/failure.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\x1a\x1blockstep/v1/preflight.proto\x1a\x1alockstep/v1/revision.proto\x1a\x18lockstep/v1/schema.proto\"\xca\x01\n" +
 	"\x17GetTenantVersionRequest\x12#\n" +
 	"\x06target\x18\x01 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12\x1f\n" +
-	"\x06tenant\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:b\xbaH_\x1a]\n" +
-	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"e\n" +
+	"\x06tenant\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:i\xbaHf\x1ad\n" +
+	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"e\n" +
 	"\x18GetTenantVersionResponse\x121\n" +
 	"\brevision\x18\x01 \x01(\v2\x15.lockstep.v1.RevisionR\brevision\x12\x16\n" +
-	"\x06target\x18\x02 \x01(\tR\x06target\"\xe6\x03\n" +
+	"\x06target\x18\x02 \x01(\tR\x06target\"\xf1\x03\n" +
 	"\x17PreviewMigrationRequest\x120\n" +
 	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetR\amodules\x12#\n" +
 	"\x06target\x18\x02 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12;\n" +
@@ -2130,9 +2130,9 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\x05prove\x18\x04 \x01(\bR\x05prove\x12\x1c\n" +
 	"\tpreflight\x18\x05 \x01(\bR\tpreflight\x12\x1a\n" +
 	"\bestimate\x18\x06 \x01(\bR\bestimate\x12\x1f\n" +
-	"\x06tenant\x18\a \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:\xc5\x01\xbaH\xc1\x01\x1a]\n" +
-	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\x1a`\n" +
-	"\rmodules.given\x12'name modules, or a tenant that has some\x1a&has(this.modules) || this.tenant != ''\"\xec\x02\n" +
+	"\x06tenant\x18\a \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:\xd0\x01\xbaH\xcc\x01\x1ad\n" +
+	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\x1ad\n" +
+	"\x11modules.or_tenant\x12'name modules, or a tenant that has some\x1a&has(this.modules) || this.tenant != ''\"\xec\x02\n" +
 	"\x18PreviewMigrationResponse\x12%\n" +
 	"\x04plan\x18\x01 \x01(\v2\x11.lockstep.v1.PlanR\x04plan\x12/\n" +
 	"\acurrent\x18\x02 \x01(\v2\x15.lockstep.v1.RevisionR\acurrent\x12\x18\n" +
@@ -2150,7 +2150,7 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"statements\x12\x16\n" +
 	"\x06tables\x18\x03 \x01(\x05R\x06tables\x12 \n" +
 	"\vdifferences\x18\x04 \x03(\tR\vdifferences\x12.\n" +
-	"\afailure\x18\x05 \x01(\v2\x14.lockstep.v1.FailureR\afailure\"\xe0\x06\n" +
+	"\afailure\x18\x05 \x01(\v2\x14.lockstep.v1.FailureR\afailure\"\xeb\x06\n" +
 	"\x17ExecuteMigrationRequest\x120\n" +
 	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetR\amodules\x12#\n" +
 	"\x06target\x18\x02 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12;\n" +
@@ -2168,9 +2168,9 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\n" +
 	" \x01(\tB\x12\xbaH\x0fr\r(\x80\x012\b^[ -~]*$R\trequestId\x12\x1f\n" +
-	"\x06tenant\x18\v \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:\xc5\x01\xbaH\xc1\x01\x1a]\n" +
-	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\x1a`\n" +
-	"\rmodules.given\x12'name modules, or a tenant that has some\x1a&has(this.modules) || this.tenant != ''\"\x99\x01\n" +
+	"\x06tenant\x18\v \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:\xd0\x01\xbaH\xcc\x01\x1ad\n" +
+	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\x1ad\n" +
+	"\x11modules.or_tenant\x12'name modules, or a tenant that has some\x1a&has(this.modules) || this.tenant != ''\"\x99\x01\n" +
 	"\x18ExecuteMigrationResponse\x12<\n" +
 	"\bprogress\x18\x01 \x01(\v2\x1e.lockstep.v1.ExecutionProgressH\x00R\bprogress\x126\n" +
 	"\x06result\x18\x02 \x01(\v2\x1c.lockstep.v1.ExecutionResultH\x00R\x06resultB\a\n" +
@@ -2196,33 +2196,33 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\bduration\x18\t \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x16\n" +
 	"\x06target\x18\n" +
 	" \x01(\tR\x06target\x12:\n" +
-	"\tpreflight\x18\v \x01(\v2\x1c.lockstep.v1.PreflightReportR\tpreflight\"\x91\x02\n" +
+	"\tpreflight\x18\v \x01(\v2\x1c.lockstep.v1.PreflightReportR\tpreflight\"\x98\x02\n" +
 	"\x14ListRevisionsRequest\x12#\n" +
 	"\x06target\x18\x01 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12&\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\tpageToken\x12\x1f\n" +
-	"\x06tenant\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:b\xbaH_\x1a]\n" +
-	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\x8c\x01\n" +
+	"\x06tenant\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:i\xbaHf\x1ad\n" +
+	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\x8c\x01\n" +
 	"\x15ListRevisionsResponse\x123\n" +
 	"\trevisions\x18\x01 \x03(\v2\x15.lockstep.v1.RevisionR\trevisions\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x16\n" +
-	"\x06target\x18\x03 \x01(\tR\x06target\"\xdf\x01\n" +
+	"\x06target\x18\x03 \x01(\tR\x06target\"\xe6\x01\n" +
 	"\x12GetRevisionRequest\x12#\n" +
 	"\x06target\x18\x01 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12\x1f\n" +
 	"\x06number\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06number\x12\x1f\n" +
-	"\x06tenant\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:b\xbaH_\x1a]\n" +
-	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\x8c\x01\n" +
+	"\x06tenant\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:i\xbaHf\x1ad\n" +
+	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\x8c\x01\n" +
 	"\x13GetRevisionResponse\x121\n" +
 	"\brevision\x18\x01 \x01(\v2\x15.lockstep.v1.RevisionR\brevision\x12*\n" +
 	"\x06tables\x18\x02 \x03(\v2\x12.lockstep.v1.TableR\x06tables\x12\x16\n" +
-	"\x06target\x18\x03 \x01(\tR\x06target\"\xd7\x01\n" +
+	"\x06target\x18\x03 \x01(\tR\x06target\"\xde\x01\n" +
 	"\x11CheckDriftRequest\x12#\n" +
 	"\x06target\x18\x01 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12\x18\n" +
 	"\aunowned\x18\x02 \x01(\bR\aunowned\x12\x1f\n" +
-	"\x06tenant\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:b\xbaH_\x1a]\n" +
-	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\xfc\x02\n" +
+	"\x06tenant\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:i\xbaHf\x1ad\n" +
+	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\xfc\x02\n" +
 	"\x12CheckDriftResponse\x121\n" +
 	"\brevision\x18\x01 \x01(\v2\x15.lockstep.v1.RevisionR\brevision\x120\n" +
 	"\x06method\x18\x02 \x01(\x0e2\x18.lockstep.v1.DriftMethodR\x06method\x12#\n" +
@@ -2234,7 +2234,7 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\n" +
 	"references\x18\b \x03(\v2\x1d.lockstep.v1.ForeignReferenceR\n" +
 	"references\x12\x16\n" +
-	"\x06target\x18\t \x01(\tR\x06target\"\xef\x03\n" +
+	"\x06target\x18\t \x01(\tR\x06target\"\xfa\x03\n" +
 	"\x14AdoptDatabaseRequest\x120\n" +
 	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetR\amodules\x12#\n" +
 	"\x06target\x18\x02 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12 \n" +
@@ -2244,9 +2244,9 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\x05again\x18\x05 \x01(\bR\x05again\x12E\n" +
 	"\tlock_wait\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
 	"\xaa\x01\a\"\x03\b\x90\x1c2\x00R\blockWait\x12\x1f\n" +
-	"\x06tenant\x18\a \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:\xc5\x01\xbaH\xc1\x01\x1a]\n" +
-	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\x1a`\n" +
-	"\rmodules.given\x12'name modules, or a tenant that has some\x1a&has(this.modules) || this.tenant != ''\"\xa0\x03\n" +
+	"\x06tenant\x18\a \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:\xd0\x01\xbaH\xcc\x01\x1ad\n" +
+	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\x1ad\n" +
+	"\x11modules.or_tenant\x12'name modules, or a tenant that has some\x1a&has(this.modules) || this.tenant != ''\"\xa0\x03\n" +
 	"\x15AdoptDatabaseResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x129\n" +
 	"\vdifferences\x18\x02 \x03(\v2\x17.lockstep.v1.DifferenceR\vdifferences\x120\n" +
@@ -2260,14 +2260,14 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\amodules\x18\b \x03(\v2\x1a.lockstep.v1.ModuleVersionR\amodules\x12\x1a\n" +
 	"\bwarnings\x18\t \x03(\tR\bwarnings\x12\x16\n" +
 	"\x06target\x18\n" +
-	" \x01(\tR\x06target\"\xb8\x02\n" +
+	" \x01(\tR\x06target\"\xbf\x02\n" +
 	"\x14PreviewRevertRequest\x12#\n" +
 	"\x06target\x18\x01 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12#\n" +
 	"\brevision\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\brevision\x12;\n" +
 	"\bstrategy\x18\x03 \x01(\x0e2\x15.lockstep.v1.StrategyB\b\xbaH\x05\x82\x01\x02\x10\x01R\bstrategy\x12\x14\n" +
 	"\x05prove\x18\x04 \x01(\bR\x05prove\x12\x1f\n" +
-	"\x06tenant\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:b\xbaH_\x1a]\n" +
-	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\xff\x01\n" +
+	"\x06tenant\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:i\xbaHf\x1ad\n" +
+	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\xff\x01\n" +
 	"\x15PreviewRevertResponse\x12%\n" +
 	"\x04plan\x18\x01 \x01(\v2\x11.lockstep.v1.PlanR\x04plan\x12/\n" +
 	"\acurrent\x18\x02 \x01(\v2\x15.lockstep.v1.RevisionR\acurrent\x12\x18\n" +
@@ -2275,7 +2275,7 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\bwarnings\x18\x04 \x03(\tR\bwarnings\x12\x16\n" +
 	"\x06script\x18\x05 \x01(\tR\x06script\x12\x16\n" +
 	"\x06target\x18\x06 \x01(\tR\x06target\x12(\n" +
-	"\x05proof\x18\a \x01(\v2\x12.lockstep.v1.ProofR\x05proof\"\xee\x05\n" +
+	"\x05proof\x18\a \x01(\v2\x12.lockstep.v1.ProofR\x05proof\"\xf5\x05\n" +
 	"\x16RevertMigrationRequest\x12#\n" +
 	"\x06target\x18\x01 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12#\n" +
 	"\brevision\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\brevision\x12;\n" +
@@ -2293,8 +2293,8 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\n" +
 	" \x01(\tB\x12\xbaH\x0fr\r(\x80\x012\b^[ -~]*$R\trequestId\x12\x1f\n" +
-	"\x06tenant\x18\v \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:b\xbaH_\x1a]\n" +
-	"\tplace.one\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\x98\x01\n" +
+	"\x06tenant\x18\v \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:i\xbaHf\x1ad\n" +
+	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\x98\x01\n" +
 	"\x17RevertMigrationResponse\x12<\n" +
 	"\bprogress\x18\x01 \x01(\v2\x1e.lockstep.v1.ExecutionProgressH\x00R\bprogress\x126\n" +
 	"\x06result\x18\x02 \x01(\v2\x1c.lockstep.v1.ExecutionResultH\x00R\x06resultB\a\n" +
