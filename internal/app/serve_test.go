@@ -98,6 +98,14 @@ func TestServe(t *testing.T) {
 		assert.Contains(t, string(body), words)
 	}
 
+	rebound, err := http.NewRequestWithContext(t.Context(), http.MethodGet, httpAt+"/v1/modules", nil)
+	require.NoError(t, err)
+	rebound.Host = "evil.example.com"
+	resp, err := http.DefaultClient.Do(rebound)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	assert.Equal(t, 403, resp.StatusCode, "a page whose name points here is not this machine")
+
 	stop()
 	assert.Equal(t, 0, <-ended, server.err.String())
 	assert.Contains(t, server.err.String(), "MigrationService/ExecuteMigration")

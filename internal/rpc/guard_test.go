@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -356,15 +357,17 @@ func retryInfo(err error) *errdetails.RetryInfo {
 
 func TestCallersAreLimitedInRate(t *testing.T) {
 	known, verifier := tokens(t)
+	var later atomic.Int64 // what the clock of the test is ahead by
 	conn, _ := start(t, &fakeMigrator{}, func(cfg *rpc.Config) {
 		secured(t, verifier)(cfg)
+		cfg.Now = func() time.Time { return began.Add(time.Duration(later.Load())) }
 		cfg.Access.Limits = rpc.Limits{CallsPerSecond: 2, Burst: 3}
 	})
 	list := func(token string) error {
 		_, err := lockstepv1.NewModuleServiceClient(conn).ListModules(with(t.Context(), token), &lockstepv1.ListModulesRequest{})
 		return err
 	}
-	for range 3 { // the clock of the test stands still
+	for range 3 {
 		require.NoError(t, list(known['v']))
 	}
 	err := list(known['v'])
@@ -372,6 +375,11 @@ func TestCallersAreLimitedInRate(t *testing.T) {
 	assert.Equal(t, "RATE_LIMITED", status.Fault(err).Reason)
 	assert.Equal(t, 500*time.Millisecond, retryInfo(err).GetRetryDelay().AsDuration())
 	require.NoError(t, list(known['o']), "each caller for themselves")
+	for range 5 {
+		require.Error(t, list(known['v']))
+	}
+	later.Store(int64(500 * time.Millisecond))
+	require.NoError(t, list(known['v']), "what was refused does not count")
 	for range 3 {
 		assert.Equal(t, codes.Unauthenticated, grpcstatus.Code(list("lks_guess")))
 	}
