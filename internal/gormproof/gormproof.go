@@ -36,8 +36,6 @@ type Engine struct {
 	Connect func(t testing.TB, target string) *sql.DB
 	// Catalogue lists everything in a tenant, one line a thing.
 	Catalogue func(ctx context.Context, db *sql.DB) ([]string, error)
-	// Scratch names an empty place beside a tenant to build a model in.
-	Scratch func(t testing.TB, target string) string
 }
 
 // Engine returns the engine's kind: that of its dialect.
@@ -82,7 +80,6 @@ func sqliteEngine() Engine {
 	return Engine{
 		Name: "sqlite", Dialect: sqlite.New(), Fresh: enginetest.SQLite, Connect: enginetest.Connect,
 		Catalogue: sqliteCatalogue,
-		Scratch:   func(t testing.TB, _ string) string { return enginetest.SQLite(t) },
 	}
 }
 
@@ -90,18 +87,13 @@ func postgresEngine(server enginetest.Server) Engine {
 	return Engine{
 		Name: server.Name, Dialect: postgres.New(), Connect: enginetest.Connect, Catalogue: postgresCatalogue,
 		Fresh: func(t testing.TB) string { return enginetest.FreshSchema(t, server) },
-		Scratch: func(t testing.TB, _ string) string {
-			_, target := enginetest.UnusedSchema(t, server)
-			return target
-		},
 	}
 }
 
 func mysqlEngine(server enginetest.Server, d dialect.Dialect) Engine {
 	return Engine{
 		Name: server.Name, Dialect: d, Connect: enginetest.Connect, Catalogue: mysqlCatalogue,
-		Fresh:   func(t testing.TB) string { return enginetest.FreshDatabase(t, server) },
-		Scratch: func(t testing.TB, _ string) string { return enginetest.FreshDatabase(t, server) },
+		Fresh: func(t testing.TB) string { return enginetest.FreshDatabase(t, server) },
 	}
 }
 
