@@ -74,6 +74,9 @@ type Statement struct {
 	SQL     string // one statement, without a trailing semicolon, unqualified by schema
 	Summary string // what it does, for a person
 	Hazards []Hazard
+	Phase   Phase // of an online plan; "" otherwise
+	// Plain does the same in a transaction, where SQL cannot run in one.
+	Plain string
 
 	// The rest is rendered for engines whose DDL commits by itself. Where a
 	// transaction undoes everything it is empty, but for the reverse of a step

@@ -20,6 +20,7 @@ type Input struct {
 	Modules       []module.Version
 	Base          *schema.Schema // the recorded snapshot; nil when the tenant is being initialised
 	Target        *schema.Schema // lowered for the engine
+	Online        bool           // in phases that block nobody for long, where the engine can; see dialect.Online
 }
 
 // Planner is what Build needs of a dialect.
@@ -37,6 +38,17 @@ func Build(ctx context.Context, d Planner, in Input) (*Plan, error) {
 			"the recorded snapshot belongs to %s, this database is %s", in.Base.Engine, in.Target.Engine).
 			Suggest("this database was copied from another engine together with its history; empty lockstep_history, and start from there")
 	}
+	if in.Online && in.Base != nil && onlineOf(d) != nil {
+		p, err := build(ctx, d, in)
+		if err != nil || p.Online {
+			return p, err
+		}
+	}
+	in.Online = false // or nothing takes long: one transaction does it all
+	return build(ctx, d, in)
+}
+
+func build(ctx context.Context, d Planner, in Input) (*Plan, error) {
 	changes, err := diff.Diff(in.Base, in.Target)
 	if err != nil {
 		return nil, err
@@ -50,7 +62,7 @@ func Build(ctx context.Context, d Planner, in Input) (*Plan, error) {
 		p.Base = in.Base.Fingerprint()
 	}
 	b := builder{ctx: ctx, d: d, draft: schema.NewDraft(in.Base), plan: p}
-	steps, err := order(d, in.Base, verdicts)
+	steps, err := order(d, in.Base, verdicts, in.Online)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +71,7 @@ func Build(ctx context.Context, d Planner, in Input) (*Plan, error) {
 			return nil, err
 		}
 	}
+	p.Online = in.Online && p.phased()
 	return p, b.finish(in, len(changes) > 0)
 }
 
@@ -82,14 +95,21 @@ func (b *builder) step(s step) error {
 		}
 	}
 	after := b.draft.Table(s.table)
+	if s.items[0].online {
+		return b.renderOnline(s, after)
+	}
 	rendered, err := b.d.Render(b.ctx, dialect.Step{Changes: s.changes(), Before: before, After: after})
 	if err != nil {
 		return err
 	}
 	destructive := destroyers(s, rendered)
 	reverse := b.reverse(s, before, after)
+	if err := reversible(s, reverse); err != nil {
+		return err
+	}
 	for i, st := range rendered {
 		out := Statement{Statement: st, Table: s.table, Destructive: destructive[i], Rebuild: s.rebuild && len(rendered) > 1}
+		out.Phase = s.items[0].stage
 		if i == len(rendered)-1 && b.d.Capabilities().TransactionalDDL {
 			out.Reverse = reverse
 		}

@@ -31,6 +31,10 @@ func digest(p *Plan) string {
 			put("final")
 		}
 		put(s.Fallback...)
+		if s.Phase != "" {
+			put("phase", string(s.Phase))
+			put(s.Reverse...)
+		}
 	}
 	return "p1:" + hex.EncodeToString(h.Sum(nil)[:16])
 }

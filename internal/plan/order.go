@@ -35,6 +35,10 @@ type item struct {
 	destructive bool
 	phase       phase
 	rank        int // within the phase, where the order of tables matters
+
+	stage  dialect.Phase // of an online plan
+	online bool          // rendered by dialect.Online
+	build  string        // of an index that is built online: its first name
 }
 
 // step is the changes of one table that are rendered together.
@@ -57,7 +61,7 @@ func (s step) destructive() bool {
 }
 
 // order arranges what the verdicts apply into steps.
-func order(d Planner, base *schema.Schema, verdicts []strategy.Verdict) ([]step, error) {
+func order(d Planner, base *schema.Schema, verdicts []strategy.Verdict, online bool) ([]step, error) {
 	var o orderer
 	caps := d.Capabilities()
 	o.caps, o.created, o.touched = caps, map[string]*schema.Table{}, map[string]bool{}
@@ -79,6 +83,9 @@ func order(d Planner, base *schema.Schema, verdicts []strategy.Verdict) ([]step,
 	o.dropAll()
 	if caps.IndexNamesPerSchema {
 		o.vacateIndexNames()
+	}
+	if online {
+		o.stage(base)
 	}
 	return o.steps(), nil
 }
@@ -180,19 +187,25 @@ func constraint(c diff.Change) bool {
 // steps sorts the items and groups those of one table and phase.
 func (o *orderer) steps() []step {
 	slices.SortStableFunc(o.items, func(a, b item) int {
+		if a.stage != b.stage {
+			return cmp.Compare(a.stage.Order(), b.stage.Order())
+		}
 		if a.phase != b.phase {
 			return cmp.Compare(a.phase, b.phase)
 		}
 		if a.rank != b.rank {
 			return cmp.Compare(a.rank, b.rank)
 		}
-		return strings.Compare(a.change.Table, b.change.Table)
+		if a.change.Table != b.change.Table {
+			return strings.Compare(a.change.Table, b.change.Table)
+		}
+		return a.sortsOnline() - b.sortsOnline()
 	})
 	var out []step
 	for _, it := range o.items {
 		last := len(out) - 1
-		alone := it.phase <= renameColumns || it.phase == createTables || it.phase == dropTables
-		if !alone && last >= 0 && out[last].table == it.change.Table && out[last].items[0].phase == it.phase {
+		alone := it.phase <= renameColumns || it.phase == createTables || it.phase == dropTables || it.online
+		if !alone && last >= 0 && out[last].takes(it) {
 			out[last].items = append(out[last].items, it)
 			continue
 		}
@@ -202,4 +215,10 @@ func (o *orderer) steps() []step {
 		})
 	}
 	return out
+}
+
+// takes tells whether an item belongs to the same step.
+func (s step) takes(it item) bool {
+	first := s.items[0]
+	return s.table == it.change.Table && first.phase == it.phase && first.stage == it.stage && !first.online
 }

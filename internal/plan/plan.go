@@ -30,6 +30,7 @@ type Plan struct {
 
 	Verdicts   []strategy.Verdict
 	Statements []Statement
+	Online     bool   // in phases; then every statement has one
 	Digest     string // hash over all of the above that decides what runs
 
 	// BaseSchema is the snapshot that the plan starts from; nil when the tenant

@@ -83,6 +83,7 @@ func Run(t *testing.T, h Harness) {
 		"Adoption":       adoption,
 		"RandomWalks":    randomWalks,
 		"Undo":           undo,
+		"Online":         online,
 	} {
 		if len(h.Only) > 0 && !slices.Contains(h.Only, name) {
 			continue

@@ -101,10 +101,14 @@ const (
 // lock polls rather than waits: a waiting session would be subject to
 // lock_timeout, and would hold its place after its client died.
 func (t *tx) lock(ctx context.Context, wait time.Duration) error {
+	return t.lockBy(ctx, wait, "SELECT pg_try_advisory_xact_lock($1)")
+}
+
+func (t *tx) lockBy(ctx context.Context, wait time.Duration, try string) error {
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		got, err := t.tryLock(ctx)
+		got, err := t.tryLock(ctx, try)
 		if err != nil || got {
 			return err
 		}
@@ -116,7 +120,7 @@ func (t *tx) lock(ctx context.Context, wait time.Duration) error {
 			return ctx.Err()
 		case <-deadline.C:
 			timer.Stop()
-			if got, err := t.tryLock(ctx); err != nil || got {
+			if got, err := t.tryLock(ctx, try); err != nil || got {
 				return err
 			}
 			return fault.New(fault.Conflict, "TENANT_LOCKED", "another execution holds schema %s of database %s", t.s.schema, t.s.database).
@@ -125,8 +129,8 @@ func (t *tx) lock(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-func (t *tx) tryLock(ctx context.Context) (got bool, err error) {
-	rows, err := t.s.QueryContext(ctx, "SELECT pg_try_advisory_xact_lock($1)", t.s.lockKey())
+func (t *tx) tryLock(ctx context.Context, try string) (got bool, err error) {
+	rows, err := t.s.QueryContext(ctx, try, t.s.lockKey())
 	if err != nil {
 		return false, err
 	}
@@ -189,9 +193,14 @@ func (t *tx) Rollback(ctx context.Context) error {
 		return nil
 	}
 	t.done = true
+	return t.endBy(ctx, "ROLLBACK")
+}
+
+// endBy ends what the session holds, by a statement or with the connection.
+func (t *tx) endBy(ctx context.Context, statement string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTime)
 	defer cancel()
-	_, err := t.s.conn.ExecContext(ctx, "ROLLBACK")
+	_, err := t.s.conn.ExecContext(ctx, statement)
 	if err == nil {
 		return nil
 	}
