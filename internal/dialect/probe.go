@@ -43,6 +43,9 @@ type Prober interface {
 	// Reading begins to ask on q: a Session, or the Tx of an execution, which
 	// stays as it was even when a question fails.
 	Reading(ctx context.Context, q Querier, limits ReadLimits) (Reading, error)
+	// Blank is a query for the names of those of some tables that have no rows for
+	// certain, without looking into each; "": there is none that is quicker.
+	Blank(tables []string) string
 	// Sizes reads how much the named tables hold, in one or two queries for all
 	// of them. Tables that do not exist are left out.
 	Sizes(ctx context.Context, q Querier, tables []string) (map[string]Size, error)

@@ -12,8 +12,8 @@ import (
 )
 
 // Checks returns the questions that the changes of p put to the tenant's rows, in
-// plan order. It is pure. A plan that initialises a tenant asks nothing: there are
-// no rows yet.
+// plan order. It is pure, so that they can be kept with a plan that many tenants
+// share. A plan that initialises a tenant asks nothing: there are no rows yet.
 func Checks(d dialect.Asker, p *plan.Plan) []Check {
 	b := &builder{d: d, major: p.EngineVersion, sides: sides(d, p), asked: map[string]bool{}}
 	if p.BaseSchema == nil {

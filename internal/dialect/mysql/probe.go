@@ -122,6 +122,9 @@ func (r *reading) Close(ctx context.Context) error {
 	return nil
 }
 
+// Blank implements dialect.Prober.
+func (*Dialect) Blank([]string) string { return "" }
+
 // Sizes implements dialect.Prober. InnoDB estimates the number of rows; MySQL
 // answers from a copy of that which may be a day old, unless told otherwise:
 // https://dev.mysql.com/doc/refman/8.4/en/information-schema-tables-table.html

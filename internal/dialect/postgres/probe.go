@@ -109,6 +109,14 @@ func (r *reading) Close(ctx context.Context) error {
 	return nil
 }
 
+// Blank implements dialect.Prober: a heap without a page holds no row, and asking
+// for its size plans no query on it. Partitions and children have rows elsewhere.
+func (*Dialect) Blank(tables []string) string {
+	return `SELECT c.relname::text FROM pg_class c WHERE c.relname = ANY(` + literal(arrayText(tables)) + `::text[])
+ AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+ AND c.relkind = 'r' AND NOT c.relhassubclass AND c.relam = (SELECT oid FROM pg_am WHERE amname = 'heap') AND pg_relation_size(c.oid) = 0`
+}
+
 // sizesQuery takes the planner's statistics, or, where the table was never
 // analysed, the counters of the statistics system:
 // https://www.postgresql.org/docs/current/catalog-pg-class.html

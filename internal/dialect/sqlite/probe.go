@@ -147,6 +147,9 @@ func (r *reading) Close(ctx context.Context) error {
 	return nil
 }
 
+// Blank implements dialect.Prober.
+func (*Dialect) Blank([]string) string { return "" }
+
 // compound is how many SELECTs one query joins, of the 500 that SQLite takes.
 const compound = 250
 

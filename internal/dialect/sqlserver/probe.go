@@ -110,6 +110,9 @@ func (r *reading) Ask(ctx context.Context, query string, row func([]sql.NullStri
 // Close implements dialect.Reading.
 func (*reading) Close(context.Context) error { return nil }
 
+// Blank implements dialect.Prober.
+func (*Dialect) Blank([]string) string { return "" }
+
 // sizesQuery: https://learn.microsoft.com/sql/relational-databases/system-dynamic-management-views/sys-dm-db-partition-stats-transact-sql
 const sizesQuery = `SELECT t.name, SUM(CASE WHEN p.index_id IN (0, 1) THEN p.row_count ELSE 0 END), SUM(p.reserved_page_count) * 8192
 FROM sys.tables AS t JOIN sys.dm_db_partition_stats AS p ON p.object_id = t.object_id
