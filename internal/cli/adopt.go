@@ -46,6 +46,7 @@ func (a *app) adoptCommand() *cobra.Command {
 	}
 	cmd.Flags().SortFlags = false
 	set, target := addSet(cmd, true), addTarget(cmd)
+	set.target = target
 	preview := cmd.Flags().Bool("preview", false, "only compare and report; record nothing")
 	again := cmd.Flags().Bool("again", false, "record a tenant again, which was changed outside lockstep")
 	actor := cmd.Flags().String("actor", "", "who asks, for the record (default: the current user)")
@@ -69,7 +70,7 @@ func (a *app) adoptCommand() *cobra.Command {
 		if req.Actor, err = a.actor(cmd, connect, *actor); err != nil {
 			return err
 		}
-		if req.Target, err = a.target(cmd, target); err != nil {
+		if req.Target, req.Tenant, err = a.target(cmd, target); err != nil {
 			return err
 		}
 		conn, err := a.connect(cmd.Context(), cmd, connect, dirs)

@@ -100,11 +100,14 @@ func (a *app) connect(ctx context.Context, cmd *cobra.Command, f *connectFlags, 
 		address = a.env.Getenv(envAddress)
 	}
 	given := f.local.given()
+	store := flagText(cmd, flagStore)
 	if address != "" {
+		if store != "" {
+			return nil, usagef(cmd, "--store has no effect with --address: the server at %s has its own", address)
+		}
 		for _, o := range config.Options() {
 			if _, ok := given[o.Name]; ok {
-				return nil, usagef(cmd, "--%s has no effect with --address: the server at %s reads modules from its own sources",
-					o.Name, address)
+				return nil, usagef(cmd, "--%s has no effect with --address: the server at %s reads modules from its own sources", o.Name, address)
 			}
 		}
 		client, err := f.remote.client(a.env.Getenv, address)
@@ -122,8 +125,14 @@ func (a *app) connect(ctx context.Context, cmd *cobra.Command, f *connectFlags, 
 	if name := f.remote.given(); name != "" {
 		return nil, usagef(cmd, "--%s has no effect without --address: everything runs in this process", name)
 	}
+	if store != "" {
+		given[flagStore] = store
+	}
 	cfg, err := a.loadConfig(given, "")
 	if err != nil {
+		return nil, err
+	}
+	if err := useStore(cmd, &cfg); err != nil {
 		return nil, err
 	}
 	if a.env.Getenv("LOCKSTEP_LOG_LEVEL") == "" {

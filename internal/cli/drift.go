@@ -53,7 +53,7 @@ func (a *app) driftCommand() *cobra.Command {
 		if err := format.check(cmd); err != nil {
 			return err
 		}
-		url, err := a.target(cmd, target)
+		url, tenant, err := a.target(cmd, target)
 		if err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func (a *app) driftCommand() *cobra.Command {
 			return err
 		}
 		defer conn.closing()
-		resp, err := migrationClient(conn).CheckDrift(cmd.Context(), &lockstepv1.CheckDriftRequest{Target: url, Unowned: *unowned})
+		resp, err := migrationClient(conn).CheckDrift(cmd.Context(), &lockstepv1.CheckDriftRequest{Target: url, Tenant: tenant, Unowned: *unowned})
 		if err != nil {
 			return err
 		}

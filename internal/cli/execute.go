@@ -153,7 +153,7 @@ func (a *app) executeRequest(
 	if req.Actor, err = a.actor(cmd, f.connect, f.actor); err != nil {
 		return nil, nil, err
 	}
-	if req.Target, err = a.target(cmd, f.target); err != nil {
+	if req.Target, req.Tenant, err = a.target(cmd, f.target); err != nil {
 		return nil, nil, err
 	}
 	if req.Strategy, err = readStrategy(cmd, *f.strategy); err != nil {

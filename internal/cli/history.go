@@ -35,7 +35,7 @@ func (a *app) historyCommand() *cobra.Command {
 		if *limit < 1 || *limit > 500 || *revision < 0 {
 			return usagef(cmd, "--limit goes from 1 to 500, --revision from 1")
 		}
-		url, err := a.target(cmd, target)
+		url, tenant, err := a.target(cmd, target)
 		if err != nil {
 			return err
 		}
@@ -46,14 +46,14 @@ func (a *app) historyCommand() *cobra.Command {
 		defer conn.closing()
 		if *revision > 0 {
 			resp, err := migrationClient(conn).GetRevision(cmd.Context(),
-				&lockstepv1.GetRevisionRequest{Target: url, Number: *revision})
+				&lockstepv1.GetRevisionRequest{Target: url, Tenant: tenant, Number: *revision})
 			if err != nil {
 				return err
 			}
 			return render(a, format, resp, (*text.Printer).Revision)
 		}
 		resp, err := migrationClient(conn).ListRevisions(cmd.Context(),
-			&lockstepv1.ListRevisionsRequest{Target: url, PageSize: *limit, PageToken: *token})
+			&lockstepv1.ListRevisionsRequest{Target: url, Tenant: tenant, PageSize: *limit, PageToken: *token})
 		if err != nil {
 			return err
 		}

@@ -58,9 +58,9 @@ type migrationFlags struct {
 
 func addMigration(cmd *cobra.Command) *migrationFlags {
 	cmd.Flags().SortFlags = false
-	return &migrationFlags{
-		set: addSet(cmd, true), target: addTarget(cmd), strategy: addStrategy(cmd), connect: addConnect(cmd),
-	}
+	set, target := addSet(cmd, true), addTarget(cmd)
+	set.target = target
+	return &migrationFlags{set: set, target: target, strategy: addStrategy(cmd), connect: addConnect(cmd)}
 }
 
 func (a *app) previewCommand() *cobra.Command {
@@ -83,6 +83,7 @@ func (a *app) previewCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		*flags.strategy = text.Strategy(resp.GetPlan().GetStrategy())
 		switch format.value {
 		case formatSQL:
 			err = a.printScript(resp.GetScript())
@@ -114,7 +115,7 @@ func (a *app) preview(cmd *cobra.Command, f *migrationFlags, format *format, req
 		return nil, err
 	}
 	req.Modules = set
-	if req.Target, err = a.target(cmd, f.target); err != nil {
+	if req.Target, req.Tenant, err = a.target(cmd, f.target); err != nil {
 		return nil, err
 	}
 	if req.Strategy, err = readStrategy(cmd, *f.strategy); err != nil {

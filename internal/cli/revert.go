@@ -104,7 +104,7 @@ func (a *app) revertRequest(cmd *cobra.Command, f *revertFlags) (*lockstepv1.Rev
 		LockTimeout: durationpb.New(f.lockTimeout), StatementTimeout: durationpb.New(f.statementTimeout),
 	}
 	var err error
-	if req.Target, err = a.target(cmd, f.target); err != nil {
+	if req.Target, req.Tenant, err = a.target(cmd, f.target); err != nil {
 		return nil, err
 	}
 	if req.Strategy, err = readStrategy(cmd, *f.strategy); err != nil {
@@ -119,11 +119,12 @@ func (a *app) revertRequest(cmd *cobra.Command, f *revertFlags) (*lockstepv1.Rev
 
 func (a *app) previewRevert(ctx context.Context, conn *connection, req *lockstepv1.RevertMigrationRequest, f *revertFlags) error {
 	resp, err := migrationClient(conn).PreviewRevert(ctx, &lockstepv1.PreviewRevertRequest{
-		Target: req.GetTarget(), Revision: req.GetRevision(), Strategy: req.GetStrategy(), Prove: f.prove,
+		Target: req.GetTarget(), Tenant: req.GetTenant(), Revision: req.GetRevision(), Strategy: req.GetStrategy(), Prove: f.prove,
 	})
 	if err != nil {
 		return err
 	}
+	*f.strategy = text.Strategy(resp.GetPlan().GetStrategy())
 	if f.format.value == formatSQL {
 		err = a.printScript(resp.GetScript())
 	} else {

@@ -53,6 +53,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		a.previewCommand(), a.executeCommand(), a.historyCommand(), a.driftCommand(), a.adoptCommand(), a.revertCommand(),
+		a.tenantCommand(),
 		a.moduleCommand(), a.serveCommand(), a.configCommand(), a.tokenCommand(), a.versionCommand(),
 	)
 	return root
@@ -76,4 +77,8 @@ func moduleClient(c *connection) lockstepv1.ModuleServiceClient {
 
 func migrationClient(c *connection) lockstepv1.MigrationServiceClient {
 	return lockstepv1.NewMigrationServiceClient(c.conn)
+}
+
+func tenantClient(c *connection) lockstepv1.TenantServiceClient {
+	return lockstepv1.NewTenantServiceClient(c.conn)
 }

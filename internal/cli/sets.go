@@ -16,6 +16,7 @@ type setFlags struct {
 	goMod     string
 	manifests []string
 	entities  []string
+	target    *targetFlag // of a tenant that has modules; may be nil
 }
 
 // addSet gives a command the flags of a module set; withModules those that
@@ -38,6 +39,9 @@ func addSet(cmd *cobra.Command, withModules bool) *setFlags {
 // read builds the message, and tells what the go.mod replaces by directories.
 func (f *setFlags) read(cmd *cobra.Command) (*lockstepv1.ModuleSet, map[string]string, error) {
 	if len(f.modules) == 0 && f.goMod == "" {
+		if f.target != nil && f.target.tenant != "" && len(f.manifests)+len(f.entities) == 0 {
+			return nil, nil, nil
+		}
 		return nil, nil, usagef(cmd, "say what to bring the tenant to: --module PATH@VERSION, or --go-mod FILE")
 	}
 	out := &lockstepv1.ModuleSet{Entities: f.entities}
