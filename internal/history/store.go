@@ -94,7 +94,7 @@ type Position struct {
 // Position reads where the history ends. The table must exist.
 func (s *Store) Position(ctx context.Context, q dialect.Querier) (Position, error) {
 	var p Position
-	row := "SELECT last_revision.number, COALESCE(head.revision, 0), COALESCE(head.result, '') FROM " +
+	row := "SELECT last_revision.number, COALESCE(head.revision, 0), " + s.marked("COALESCE(head.result, '')") + " FROM " +
 		"(SELECT COALESCE(MAX(revision), 0) AS number FROM " + s.table() + ") last_revision LEFT JOIN " +
 		s.table() + " head ON head.revision = (SELECT MAX(revision) FROM " + s.table() + " WHERE outcome = 'applied')"
 	rows, err := q.QueryContext(ctx, row)

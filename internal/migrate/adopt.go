@@ -125,7 +125,7 @@ func (a *adoption) admissible(head *history.Revision) error {
 
 // record reports and records under the tenant's lock.
 func (a *adoption) record(ctx context.Context) (*AdoptReport, error) {
-	unfinished, err := a.s.unfinished(ctx, a.t)
+	unfinished, err := a.s.unfinished(ctx, a.t, onlineOf(a.t.d) != nil)
 	if err != nil {
 		return nil, err
 	}

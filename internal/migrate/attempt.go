@@ -188,10 +188,14 @@ func (w *watch) announce() {
 
 // done notes that a statement has succeeded.
 func (w *watch) done(i int) {
+	w.note(i)
+	w.announce()
+}
+
+func (w *watch) note(i int) {
 	now := w.e.s.cfg.Now()
 	w.e.statements[i].Outcome, w.e.statements[i].Duration = statementApplied, now.Sub(w.begun)
 	w.begun, w.next = now, i+1
-	w.announce()
 }
 
 // failed says of an error which statement it stopped; nil stays nil.

@@ -114,8 +114,14 @@ func (e *execution) tries(ctx context.Context) (*Result, error) {
 		once = e.journalledOnce
 	}
 	for e.attempt = 1; ; e.attempt++ {
-		if err := e.planNow(ctx); err != nil {
+		recovered, err := e.planNow(ctx)
+		if err != nil {
 			return nil, err
+		}
+		if recovered { // and what was taken back may have been this very request
+			if before, err := e.answered(ctx); before != nil || err != nil {
+				return before, failureOf(before, err)
+			}
 		}
 		if !changes(e.plan, e.head) {
 			return e.nothing(ctx)
@@ -123,7 +129,11 @@ func (e *execution) tries(ctx context.Context) (*Result, error) {
 		if err := e.permitted(); err != nil {
 			return nil, err
 		}
-		r, err := once(ctx)
+		carryOut := once
+		if e.plan.Online {
+			carryOut = e.onlineOnce
+		}
+		r, err := carryOut(ctx)
 		if err == nil || !e.again(err) {
 			return r, err
 		}
@@ -171,18 +181,27 @@ func canceled(ctx context.Context) error {
 	return fault.Wrap(context.Cause(ctx), kind, "EXECUTION_CANCELED", "the execution was given up before it could begin again")
 }
 
-// planNow reads where the tenant is and plans from there.
-func (e *execution) planNow(ctx context.Context) error {
-	var err error
-	if e.head, err = e.t.history.Head(ctx, e.t); err != nil {
-		return err
+// planNow reads where the tenant is and plans from there. It tells whether an
+// execution in phases had to be taken back before.
+func (e *execution) planNow(ctx context.Context) (recovered bool, err error) {
+	var open bool
+	if e.head, open, err = e.t.history.HeadOrOpen(ctx, e.t); err != nil {
+		return false, err
+	}
+	if open {
+		if err := e.recoverFirst(ctx); err != nil {
+			return false, err
+		}
+		if e.head, err = e.t.history.Head(ctx, e.t); err != nil {
+			return false, err
+		}
 	}
 	e.plan, err = e.s.plan(ctx, e.t, e.w, e.head)
 	e.statements = nil
 	if err == nil {
 		e.s.learnWords(ctx, e.t, e.plan, e.req.Drift)
 	}
-	return err
+	return open, err
 }
 
 const (
@@ -221,6 +240,8 @@ func (e *execution) moved() string {
 			return "it was made for another engine or version"
 		case old.Strategy != e.plan.Strategy:
 			return "the strategy was " + string(old.Strategy) + " and is " + string(e.plan.Strategy)
+		case old.Online != e.plan.Online:
+			return "it was previewed with --online, and this is without, or the other way round"
 		case old.Base != e.plan.Base:
 			return "the tenant has moved since: " + e.where()
 		case old.Target != e.plan.Target:

@@ -47,6 +47,8 @@ type errand struct {
 	Mode faultdb.Mode
 	Only string
 	Op   int
+	// Online asks for a plan in phases.
+	Online bool
 }
 
 const childEnv = "LOCKSTEP_TEST_KILL_CHILD"
@@ -101,7 +103,7 @@ func child() error {
 	}
 	events := 0
 	_, err = s.Execute(context.Background(), migrate.ExecuteRequest{Request: migrate.Request{
-		Modules: migrate.ModuleSet{Refs: []module.Ref{{Path: e.Module, Query: e.Query}}}, Target: to, Strategy: e.Strategy,
+		Modules: migrate.ModuleSet{Refs: []module.Ref{{Path: e.Module, Query: e.Query}}}, Target: to, Strategy: e.Strategy, Online: e.Online,
 	}, Digest: e.Digest}, func(migrate.Event) {
 		if e.Mode == "" && events == e.Event {
 			die()

@@ -52,6 +52,9 @@ type Request struct {
 	Target   dialect.Target
 	Strategy strategy.Name
 	Prove    bool // of a preview: also try the plan out beside the tenant
+	// Online asks for a plan in phases that block nobody for long. Where the
+	// engine alters tables online anyway it changes nothing.
+	Online bool
 
 	revertTo int64 // the revision whose snapshot is the target; 0: Modules say
 	// Preflight, of a preview: also ask the tenant's rows whether they allow the

@@ -24,12 +24,12 @@ func (s *Service) Preview(ctx context.Context, req Request) (*Preview, error) {
 		return nil, err
 	}
 	defer s.close(t)
-	head, err := t.history.Head(ctx, t)
+	head, open, err := t.history.HeadOrOpen(ctx, t)
 	if err != nil {
 		return nil, err
 	}
 	warnings := slices.Clone(w.target.Warnings)
-	unfinished, err := s.unfinished(ctx, t)
+	unfinished, err := s.unfinished(ctx, t, open)
 	if err != nil {
 		return nil, err
 	}
@@ -51,15 +51,23 @@ func (s *Service) Preview(ctx context.Context, req Request) (*Preview, error) {
 			return nil, err
 		}
 	}
-	sql := make([]string, len(p.Statements))
-	for i := range p.Statements {
-		sql[i] = p.Statements[i].SQL
-	}
 	out := &Preview{
 		Plan: p, Current: head, Warnings: warnings, Proof: proof,
-		Changed: changes(p, head), Script: t.d.Script(req.Target, sql),
+		Changed: changes(p, head), Script: script(t.d, req.Target, p),
 	}
 	return out, s.look(ctx, t, req, out)
+}
+
+// script is a plan's SQL for the engine's own shell.
+func script(d dialect.Dialect, target dialect.Target, p *plan.Plan) string {
+	sql, statements := make([]string, len(p.Statements)), make([]dialect.Statement, len(p.Statements))
+	for i := range p.Statements {
+		sql[i], statements[i] = p.Statements[i].SQL, p.Statements[i].Statement
+	}
+	if o := onlineOf(d); o != nil && p.Online {
+		return o.OnlineScript(target, statements)
+	}
+	return d.Script(target, sql)
 }
 
 // look asks the tenant's tables how much they hold, and, when asked to, whether
@@ -88,6 +96,9 @@ type work struct {
 func (s *Service) prepare(ctx context.Context, req Request) (*work, error) {
 	d, err := s.dialectOf(req.Target)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.canOnline(req); err != nil {
 		return nil, err
 	}
 	if req.revertTo > 0 {
@@ -122,13 +133,13 @@ func (s *Service) plan(ctx context.Context, t *tenant, w *work, head *history.Re
 			return nil, err
 		}
 	}
-	key := fmt.Sprintf("%s %d %s %s %s %s %q %s", t.d.Engine(), t.Version().Major, t.variant, w.Strategy, base, w.physical.fingerprint, w.target.Modules, w.hints)
+	key := fmt.Sprintf("%t %s %d %s %s %s %s %q %s", w.Online, t.d.Engine(), t.Version().Major, t.variant, w.Strategy, base, w.physical.fingerprint, w.target.Modules, w.hints)
 	if p, ok := s.plans.Get(key); ok {
 		return p, nil
 	}
 	in := plan.Input{
 		EngineVersion: t.Version().Major, Variant: t.variant, Strategy: w.Strategy,
-		Modules: w.target.Modules, Target: w.physical.schema,
+		Modules: w.target.Modules, Target: w.physical.schema, Online: w.Online,
 	}
 	switch {
 	case head == nil:

@@ -33,6 +33,8 @@ type programStatement struct {
 	Tables  []string `json:"tables,omitempty"` // whose definitions tell whether it has run
 	Reverse []string `json:"reverse,omitempty"`
 	Final   bool     `json:"final,omitempty"`
+
+	Phase dialect.Phase `json:"phase,omitempty"`
 }
 
 // newProgram makes the program of a plan.
@@ -45,7 +47,7 @@ func newProgram(p *plan.Plan, caps dialect.Capabilities, r history.Revision, bef
 	for i := range p.Statements {
 		st := &p.Statements[i]
 		out.Statements = append(out.Statements, programStatement{
-			SQL: st.SQL, Summary: st.Summary, Tables: witnessesOf(st, caps), Reverse: st.Reverse, Final: st.Final,
+			SQL: st.SQL, Summary: st.Summary, Tables: witnessesOf(st, caps), Reverse: st.Reverse, Final: st.Final, Phase: st.Phase,
 		})
 	}
 	return out, nil

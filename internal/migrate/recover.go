@@ -37,7 +37,11 @@ type recovering struct {
 // execution that the journal holds, or, when that had been recorded, to its end.
 // The caller holds the tenant's lock through tx. nil: there was nothing to do.
 func (s *Service) recover(ctx context.Context, t *tenant, tx dialect.Tx, how recovering) (*recovery, error) {
-	entries, err := t.history.Journal(ctx, tx)
+	read := t.history.Journal
+	if onlineOf(t.d) != nil {
+		read = t.history.OpenJournal
+	}
+	entries, err := read(ctx, tx)
 	if err != nil || len(entries) == 0 {
 		return nil, err
 	}
@@ -93,12 +97,16 @@ func (s *Service) forward(ctx context.Context, j *journal, a *account) (*recover
 	if err := j.t.history.Settle(ctx, j.q, j.p.Revision.Number); err != nil {
 		return nil, err
 	}
-	return r, j.t.history.ClearJournal(ctx, j.q)
+	return r, j.end(ctx)
 }
 
 // back takes everything back, proves it, and records the failure.
 func (s *Service) back(ctx context.Context, j *journal, a *account, how recovering, recorded bool) (*recovery, error) {
-	outcomes, err := j.takeBack(ctx, a)
+	takeBack := j.takeBack
+	if onlineOf(j.t.d) != nil {
+		takeBack = j.takeBackAtOnce
+	}
+	outcomes, err := takeBack(ctx, a)
 	if err != nil {
 		return nil, stuck(err)
 	}
@@ -118,7 +126,7 @@ func (s *Service) back(ctx context.Context, j *journal, a *account, how recoveri
 			}
 		}
 	}
-	return r, j.t.history.ClearJournal(ctx, j.q)
+	return r, j.end(ctx)
 }
 
 // stuck says that a person has to help, unless the engine just cannot be
@@ -161,8 +169,9 @@ func interrupted() *fault.Error {
 
 // unfinished returns what a preview says of a tenant whose journal is not empty;
 // "" when all is in order.
-func (s *Service) unfinished(ctx context.Context, t *tenant) (string, error) {
-	if !journalled(t.d) {
+// open: a journal is there on an engine that has one only then.
+func (s *Service) unfinished(ctx context.Context, t *tenant, open bool) (string, error) {
+	if !journalled(t.d) && !open {
 		return "", nil
 	}
 	entries, err := t.history.Journal(ctx, t)

@@ -25,6 +25,9 @@ func (e *execution) requestSum() string {
 	h := sha256.New()
 	m := e.req.Modules
 	_, _ = fmt.Fprintf(h, "%q %q %q %q %q %d", m.Refs, m.GoMod, m.Entities, e.req.Strategy, e.req.Digest, e.req.revertTo) // a hash never fails
+	if e.req.Online {
+		_, _ = h.Write([]byte(" online"))
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 

@@ -52,7 +52,11 @@ func runAll(ctx context.Context, d dialect.Dialect, q dialect.Querier, p *plan.P
 // runOne runs a statement, by a weaker algorithm where the server refuses the
 // stronger one.
 func runOne(ctx context.Context, d dialect.Dialect, q dialect.Querier, st *plan.Statement) *fault.Error {
-	_, err := q.ExecContext(ctx, st.SQL)
+	sql := st.SQL
+	if st.Plain != "" { // a scratch may be a transaction
+		sql = st.Plain
+	}
+	_, err := q.ExecContext(ctx, sql)
 	for _, sql := range st.Fallback {
 		if err == nil || d.Classify(err).Reason != dialect.ReasonAlgorithmUnsupported {
 			break

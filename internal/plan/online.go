@@ -149,8 +149,14 @@ func (s *staging) indexOnline(c diff.Change) bool {
 // keyLate tells whether a foreign key depends on what only the finish makes.
 func (s *staging) keyLate(c diff.Change) bool {
 	f := c.To.ForeignKey
-	return s.late[c.Table] || s.late[f.RefTable] || s.keyed[f.RefTable] || holds(c.Table, f, s.retyped) ||
+	return s.late[c.Table] || s.late[f.RefTable] || s.keyed[f.RefTable] && !s.leadsToPresentKey(f) || holds(c.Table, f, s.retyped) ||
 		s.dropped[diff.ForeignKey][column{c.Table, c.Name}]
+}
+
+// leadsToPresentKey tells whether a foreign key leads to the primary key that is there.
+func (s *staging) leadsToPresentKey(f *schema.ForeignKey) bool {
+	t := s.base.Table(f.RefTable)
+	return t != nil && !s.rekeyed[f.RefTable] && slices.Equal(t.PrimaryKey, f.RefColumns)
 }
 
 // sortsOnline keeps plain changes of a table together, before those that are not.
