@@ -21,7 +21,10 @@ all or nothing. When anything fails, the tenant is exactly as before, and you ar
 told why and what to do.
 
 With --plan it runs exactly the plan that was previewed, or refuses and says what
-has moved since. A plan that removes data runs only so.`
+has moved since. A plan that removes data runs only so.
+
+With --online a failure is taken back too, but in between others can see what was
+prepared. What an interrupted execution left half way, the next one takes back first.`
 
 const executeExample = `  # Onboard a tenant: its database is initialised
   lockstep execute --module example.com/entities/crm@v1.0.0 --target sqlite:acme.db
@@ -70,6 +73,7 @@ func (a *app) executeCommand() *cobra.Command {
 	flags.DurationVar(&f.lockWait, "lock-wait", 10*time.Second, "how long to wait for another execution on the same tenant")
 	flags.DurationVar(&f.lockTimeout, "lock-timeout", 5*time.Second, "how long a statement may wait for a lock; 0: the engine's default")
 	flags.DurationVar(&f.statementTimeout, "statement-timeout", 0, "how long a statement may run; 0: without limit")
+	addOnline(cmd, &f.online)
 	addDriftPolicy(cmd, &f.drift)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return a.execute(cmd, f) }
 	return cmd
@@ -149,6 +153,7 @@ func (a *app) executeRequest(
 		LockTimeout:      durationpb.New(f.lockTimeout),
 		StatementTimeout: durationpb.New(f.statementTimeout),
 		RequestId:        f.requestID,
+		Online:           f.online,
 	}
 	if req.Actor, err = a.actor(cmd, f.connect, f.actor); err != nil {
 		return nil, nil, err

@@ -25,7 +25,12 @@ tenant is not touched. A plan that does not lead where it says exits with 1.
 With --preflight the tenant's rows are asked, read-only, whether they allow the plan:
 NULLs before NOT NULL, duplicates before a unique index, orphans before a foreign key,
 values that do not fit. Each finding names a few keys and says how to mend the rows.
-Findings that the engine would refuse exit with 3. Execute always asks.`
+Findings that the engine would refuse exit with 3. Execute always asks.
+
+With --online, on PostgreSQL, what locks a table for long is done beside its readers
+and writers: indexes are built concurrently, constraints are added first and looked
+at afterwards. The plan has phases then, and says which of them are atomic. MySQL and
+MariaDB alter tables online by themselves; on SQLite --online is refused.`
 
 const previewExample = `  # What will crm v1.1.0 change for this tenant?
   lockstep preview --module example.com/entities/crm@v1.1.0 --target sqlite:acme.db
@@ -54,6 +59,13 @@ type migrationFlags struct {
 	target   *targetFlag
 	strategy *string
 	connect  *connectFlags
+	online   bool
+}
+
+// addOnline adds the choice of a plan in phases.
+func addOnline(cmd *cobra.Command, online *bool) {
+	cmd.Flags().BoolVar(online, "online", false,
+		"plan in phases that block nobody for long (PostgreSQL; MySQL and MariaDB alter online anyway)")
 }
 
 func addMigration(cmd *cobra.Command) *migrationFlags {
@@ -73,6 +85,7 @@ func (a *app) previewCommand() *cobra.Command {
 	}
 	flags := addMigration(cmd)
 	format := addFormat(cmd, formatSQL)
+	addOnline(cmd, &flags.online)
 	look := &lockstepv1.PreviewMigrationRequest{}
 	cmd.Flags().BoolVar(&look.Preflight, "preflight", false, "also ask the tenant's rows whether they allow the plan")
 	cmd.Flags().BoolVar(&look.Estimate, "estimate", false, "with --preflight: estimate on big tables rather than count")
@@ -114,7 +127,7 @@ func (a *app) preview(cmd *cobra.Command, f *migrationFlags, format *format, req
 	if err != nil {
 		return nil, err
 	}
-	req.Modules = set
+	req.Modules, req.Online = set, f.online
 	if req.Target, req.Tenant, err = a.target(cmd, f.target); err != nil {
 		return nil, err
 	}
@@ -153,6 +166,9 @@ func nextCommand(f *migrationFlags, digest string) []string {
 		words = append(words, t)
 	}
 	words = append(words, "--strategy "+shellQuote(*f.strategy))
+	if f.online {
+		words = append(words, "--online")
+	}
 	if f.connect.address != "" {
 		words = append(words, "--address "+shellQuote(f.connect.address))
 	}

@@ -38,12 +38,13 @@ type planned interface {
 	placed
 	GetModules() *lockstepv1.ModuleSet
 	GetStrategy() lockstepv1.Strategy
+	GetOnline() bool
 }
 
 // request reads what preview and execute have in common.
 func (s *migrationService) request(ctx context.Context, req planned) (migrate.Request, error) {
 	at, err := s.places.of(ctx, req)
-	out := migrate.Request{Target: at.target}
+	out := migrate.Request{Target: at.target, Online: req.GetOnline()}
 	if err != nil {
 		return out, err
 	}

@@ -83,6 +83,7 @@ func toPlan(p *plan.Plan) *lockstepv1.Plan {
 		ResultFingerprint: p.Result,
 		Destructive:       p.Destructive(),
 		Digest:            p.Digest,
+		Online:            p.Online,
 		Compatibility:     toCompatibility(p.Compatibility()),
 		Verdicts:          make([]*lockstepv1.Verdict, 0, len(p.Verdicts)),
 		Statements:        make([]*lockstepv1.Statement, 0, len(p.Statements)),
@@ -96,6 +97,18 @@ func toPlan(p *plan.Plan) *lockstepv1.Plan {
 	return out
 }
 
+func toPlanPhase(p dialect.Phase) lockstepv1.PlanPhase {
+	switch p {
+	case dialect.PhasePrepare:
+		return lockstepv1.PlanPhase_PLAN_PHASE_PREPARE
+	case dialect.PhaseOnline:
+		return lockstepv1.PlanPhase_PLAN_PHASE_ONLINE
+	case dialect.PhaseFinish:
+		return lockstepv1.PlanPhase_PLAN_PHASE_FINISH
+	}
+	return lockstepv1.PlanPhase_PLAN_PHASE_UNSPECIFIED
+}
+
 func toStatement(s *plan.Statement) *lockstepv1.Statement {
 	out := &lockstepv1.Statement{
 		Sql:         s.SQL,
@@ -106,6 +119,7 @@ func toStatement(s *plan.Statement) *lockstepv1.Statement {
 		Rebuild:     s.Rebuild,
 		Final:       s.Final,
 		Fallback:    s.Fallback,
+		Phase:       toPlanPhase(s.Phase),
 	}
 	for _, h := range s.Hazards {
 		out.Hazards = append(out.Hazards, &lockstepv1.Hazard{Kind: toHazard(h.Kind), Detail: h.Detail})

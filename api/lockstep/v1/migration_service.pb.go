@@ -292,7 +292,10 @@ type PreviewMigrationRequest struct {
 	// counted.
 	Estimate bool `protobuf:"varint,6,opt,name=estimate,proto3" json:"estimate,omitempty"`
 	// Id of a registered tenant, instead of the target.
-	Tenant        string `protobuf:"bytes,7,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Tenant string `protobuf:"bytes,7,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// Plan in phases that block nobody for long, on engines that lock tables
+	// otherwise; refused on those that cannot.
+	Online        bool `protobuf:"varint,8,opt,name=online,proto3" json:"online,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -374,6 +377,13 @@ func (x *PreviewMigrationRequest) GetTenant() string {
 		return x.Tenant
 	}
 	return ""
+}
+
+func (x *PreviewMigrationRequest) GetOnline() bool {
+	if x != nil {
+		return x.Online
+	}
+	return false
 }
 
 // PreviewMigrationResponse is what an execution would do.
@@ -608,7 +618,9 @@ type ExecuteMigrationRequest struct {
 	// answered with the result of the first. Empty: it is a request of its own.
 	RequestId string `protobuf:"bytes,10,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Id of a registered tenant, instead of the target.
-	Tenant        string `protobuf:"bytes,11,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Tenant string `protobuf:"bytes,11,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// As in PreviewMigrationRequest.
+	Online        bool `protobuf:"varint,12,opt,name=online,proto3" json:"online,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -718,6 +730,13 @@ func (x *ExecuteMigrationRequest) GetTenant() string {
 		return x.Tenant
 	}
 	return ""
+}
+
+func (x *ExecuteMigrationRequest) GetOnline() bool {
+	if x != nil {
+		return x.Online
+	}
+	return false
 }
 
 // ExecuteMigrationResponse is one message of the stream.
@@ -2122,7 +2141,7 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"e\n" +
 	"\x18GetTenantVersionResponse\x121\n" +
 	"\brevision\x18\x01 \x01(\v2\x15.lockstep.v1.RevisionR\brevision\x12\x16\n" +
-	"\x06target\x18\x02 \x01(\tR\x06target\"\xf1\x03\n" +
+	"\x06target\x18\x02 \x01(\tR\x06target\"\x89\x04\n" +
 	"\x17PreviewMigrationRequest\x120\n" +
 	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetR\amodules\x12#\n" +
 	"\x06target\x18\x02 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12;\n" +
@@ -2130,7 +2149,8 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\x05prove\x18\x04 \x01(\bR\x05prove\x12\x1c\n" +
 	"\tpreflight\x18\x05 \x01(\bR\tpreflight\x12\x1a\n" +
 	"\bestimate\x18\x06 \x01(\bR\bestimate\x12\x1f\n" +
-	"\x06tenant\x18\a \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:\xd0\x01\xbaH\xcc\x01\x1ad\n" +
+	"\x06tenant\x18\a \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\x12\x16\n" +
+	"\x06online\x18\b \x01(\bR\x06online:\xd0\x01\xbaH\xcc\x01\x1ad\n" +
 	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\x1ad\n" +
 	"\x11modules.or_tenant\x12'name modules, or a tenant that has some\x1a&has(this.modules) || this.tenant != ''\"\xec\x02\n" +
 	"\x18PreviewMigrationResponse\x12%\n" +
@@ -2150,7 +2170,7 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"statements\x12\x16\n" +
 	"\x06tables\x18\x03 \x01(\x05R\x06tables\x12 \n" +
 	"\vdifferences\x18\x04 \x03(\tR\vdifferences\x12.\n" +
-	"\afailure\x18\x05 \x01(\v2\x14.lockstep.v1.FailureR\afailure\"\xeb\x06\n" +
+	"\afailure\x18\x05 \x01(\v2\x14.lockstep.v1.FailureR\afailure\"\x83\a\n" +
 	"\x17ExecuteMigrationRequest\x120\n" +
 	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetR\amodules\x12#\n" +
 	"\x06target\x18\x02 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12;\n" +
@@ -2168,7 +2188,8 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\n" +
 	" \x01(\tB\x12\xbaH\x0fr\r(\x80\x012\b^[ -~]*$R\trequestId\x12\x1f\n" +
-	"\x06tenant\x18\v \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:\xd0\x01\xbaH\xcc\x01\x1ad\n" +
+	"\x06tenant\x18\v \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\x12\x16\n" +
+	"\x06online\x18\f \x01(\bR\x06online:\xd0\x01\xbaH\xcc\x01\x1ad\n" +
 	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\x1ad\n" +
 	"\x11modules.or_tenant\x12'name modules, or a tenant that has some\x1a&has(this.modules) || this.tenant != ''\"\x99\x01\n" +
 	"\x18ExecuteMigrationResponse\x12<\n" +

@@ -144,6 +144,63 @@ func (Engine) EnumDescriptor() ([]byte, []int) {
 	return file_lockstep_v1_plan_proto_rawDescGZIP(), []int{1}
 }
 
+// PlanPhase is a part of an online plan.
+type PlanPhase int32
+
+const (
+	// Not set: the plan has no phases.
+	PlanPhase_PLAN_PHASE_UNSPECIFIED PlanPhase = 0
+	// One transaction: what is cheap and can be undone.
+	PlanPhase_PLAN_PHASE_PREPARE PlanPhase = 1
+	// Each statement by itself, outside any transaction: what takes long.
+	PlanPhase_PLAN_PHASE_ONLINE PlanPhase = 2
+	// One transaction that also records the revision.
+	PlanPhase_PLAN_PHASE_FINISH PlanPhase = 3
+)
+
+// Enum value maps for PlanPhase.
+var (
+	PlanPhase_name = map[int32]string{
+		0: "PLAN_PHASE_UNSPECIFIED",
+		1: "PLAN_PHASE_PREPARE",
+		2: "PLAN_PHASE_ONLINE",
+		3: "PLAN_PHASE_FINISH",
+	}
+	PlanPhase_value = map[string]int32{
+		"PLAN_PHASE_UNSPECIFIED": 0,
+		"PLAN_PHASE_PREPARE":     1,
+		"PLAN_PHASE_ONLINE":      2,
+		"PLAN_PHASE_FINISH":      3,
+	}
+)
+
+func (x PlanPhase) Enum() *PlanPhase {
+	p := new(PlanPhase)
+	*p = x
+	return p
+}
+
+func (x PlanPhase) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PlanPhase) Descriptor() protoreflect.EnumDescriptor {
+	return file_lockstep_v1_plan_proto_enumTypes[2].Descriptor()
+}
+
+func (PlanPhase) Type() protoreflect.EnumType {
+	return &file_lockstep_v1_plan_proto_enumTypes[2]
+}
+
+func (x PlanPhase) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PlanPhase.Descriptor instead.
+func (PlanPhase) EnumDescriptor() ([]byte, []int) {
+	return file_lockstep_v1_plan_proto_rawDescGZIP(), []int{2}
+}
+
 // HazardKind classifies a hazard.
 type HazardKind int32
 
@@ -189,11 +246,11 @@ func (x HazardKind) String() string {
 }
 
 func (HazardKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_lockstep_v1_plan_proto_enumTypes[2].Descriptor()
+	return file_lockstep_v1_plan_proto_enumTypes[3].Descriptor()
 }
 
 func (HazardKind) Type() protoreflect.EnumType {
-	return &file_lockstep_v1_plan_proto_enumTypes[2]
+	return &file_lockstep_v1_plan_proto_enumTypes[3]
 }
 
 func (x HazardKind) Number() protoreflect.EnumNumber {
@@ -202,7 +259,7 @@ func (x HazardKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use HazardKind.Descriptor instead.
 func (HazardKind) EnumDescriptor() ([]byte, []int) {
-	return file_lockstep_v1_plan_proto_rawDescGZIP(), []int{2}
+	return file_lockstep_v1_plan_proto_rawDescGZIP(), []int{3}
 }
 
 // Plan is the ordered work for one tenant, from one base to one result.
@@ -234,6 +291,9 @@ type Plan struct {
 	// Whether code compiled against the module versions now deployed still works
 	// after this plan.
 	Compatibility *Compatibility `protobuf:"bytes,12,opt,name=compatibility,proto3" json:"compatibility,omitempty"`
+	// Whether it runs in phases that block nobody for long; then every statement
+	// has its phase. Otherwise it is one transaction where the engine has such.
+	Online        bool `protobuf:"varint,13,opt,name=online,proto3" json:"online,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -350,6 +410,13 @@ func (x *Plan) GetCompatibility() *Compatibility {
 		return x.Compatibility
 	}
 	return nil
+}
+
+func (x *Plan) GetOnline() bool {
+	if x != nil {
+		return x.Online
+	}
+	return false
 }
 
 // Compatibility says whether present code still works on the resulting schema.
@@ -530,7 +597,9 @@ type Statement struct {
 	Final bool `protobuf:"varint,8,opt,name=final,proto3" json:"final,omitempty"`
 	// The same by the next weaker algorithms, strongest first: what runs instead
 	// when the server refuses this one.
-	Fallback      []string `protobuf:"bytes,9,rep,name=fallback,proto3" json:"fallback,omitempty"`
+	Fallback []string `protobuf:"bytes,9,rep,name=fallback,proto3" json:"fallback,omitempty"`
+	// Part of an online plan that it belongs to; not set in other plans.
+	Phase         PlanPhase `protobuf:"varint,10,opt,name=phase,proto3,enum=lockstep.v1.PlanPhase" json:"phase,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -628,6 +697,13 @@ func (x *Statement) GetFallback() []string {
 	return nil
 }
 
+func (x *Statement) GetPhase() PlanPhase {
+	if x != nil {
+		return x.Phase
+	}
+	return PlanPhase_PLAN_PHASE_UNSPECIFIED
+}
+
 // Hazard is something to know before a statement runs.
 type Hazard struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -687,7 +763,7 @@ var File_lockstep_v1_plan_proto protoreflect.FileDescriptor
 
 const file_lockstep_v1_plan_proto_rawDesc = "" +
 	"\n" +
-	"\x16lockstep/v1/plan.proto\x12\vlockstep.v1\x1a\x18lockstep/v1/change.proto\x1a\x18lockstep/v1/module.proto\"\xb2\x04\n" +
+	"\x16lockstep/v1/plan.proto\x12\vlockstep.v1\x1a\x18lockstep/v1/change.proto\x1a\x18lockstep/v1/module.proto\"\xca\x04\n" +
 	"\x04Plan\x12+\n" +
 	"\x06engine\x18\x01 \x01(\x0e2\x13.lockstep.v1.EngineR\x06engine\x12%\n" +
 	"\x0eengine_version\x18\x02 \x01(\x05R\rengineVersion\x121\n" +
@@ -703,7 +779,8 @@ const file_lockstep_v1_plan_proto_rawDesc = "" +
 	"\vdestructive\x18\n" +
 	" \x01(\bR\vdestructive\x12\x16\n" +
 	"\x06digest\x18\v \x01(\tR\x06digest\x12@\n" +
-	"\rcompatibility\x18\f \x01(\v2\x1a.lockstep.v1.CompatibilityR\rcompatibility\"v\n" +
+	"\rcompatibility\x18\f \x01(\v2\x1a.lockstep.v1.CompatibilityR\rcompatibility\x12\x16\n" +
+	"\x06online\x18\r \x01(\bR\x06online\"v\n" +
 	"\rCompatibility\x12\x14\n" +
 	"\x05reads\x18\x01 \x01(\bR\x05reads\x12\x16\n" +
 	"\x06writes\x18\x02 \x01(\bR\x06writes\x127\n" +
@@ -714,7 +791,7 @@ const file_lockstep_v1_plan_proto_rawDesc = "" +
 	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x10\n" +
 	"\x03why\x18\x04 \x01(\tR\x03why\x12\x14\n" +
 	"\x05reads\x18\x05 \x01(\bR\x05reads\x12\x16\n" +
-	"\x06writes\x18\x06 \x01(\bR\x06writes\"\x84\x02\n" +
+	"\x06writes\x18\x06 \x01(\bR\x06writes\"\xb2\x02\n" +
 	"\tStatement\x12\x10\n" +
 	"\x03sql\x18\x01 \x01(\tR\x03sql\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12\x14\n" +
@@ -724,7 +801,9 @@ const file_lockstep_v1_plan_proto_rawDesc = "" +
 	"\areverse\x18\x06 \x03(\tR\areverse\x12\x18\n" +
 	"\arebuild\x18\a \x01(\bR\arebuild\x12\x14\n" +
 	"\x05final\x18\b \x01(\bR\x05final\x12\x1a\n" +
-	"\bfallback\x18\t \x03(\tR\bfallback\"M\n" +
+	"\bfallback\x18\t \x03(\tR\bfallback\x12,\n" +
+	"\x05phase\x18\n" +
+	" \x01(\x0e2\x16.lockstep.v1.PlanPhaseR\x05phase\"M\n" +
 	"\x06Hazard\x12+\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x17.lockstep.v1.HazardKindR\x04kind\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail*a\n" +
@@ -739,7 +818,12 @@ const file_lockstep_v1_plan_proto_rawDesc = "" +
 	"\fENGINE_MYSQL\x10\x02\x12\x12\n" +
 	"\x0eENGINE_MARIADB\x10\x03\x12\x14\n" +
 	"\x10ENGINE_SQLSERVER\x10\x04\x12\x11\n" +
-	"\rENGINE_SQLITE\x10\x05*\x8d\x01\n" +
+	"\rENGINE_SQLITE\x10\x05*m\n" +
+	"\tPlanPhase\x12\x1a\n" +
+	"\x16PLAN_PHASE_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12PLAN_PHASE_PREPARE\x10\x01\x12\x15\n" +
+	"\x11PLAN_PHASE_ONLINE\x10\x02\x12\x15\n" +
+	"\x11PLAN_PHASE_FINISH\x10\x03*\x8d\x01\n" +
 	"\n" +
 	"HazardKind\x12\x1b\n" +
 	"\x17HAZARD_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
@@ -760,35 +844,37 @@ func file_lockstep_v1_plan_proto_rawDescGZIP() []byte {
 	return file_lockstep_v1_plan_proto_rawDescData
 }
 
-var file_lockstep_v1_plan_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_lockstep_v1_plan_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_lockstep_v1_plan_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_lockstep_v1_plan_proto_goTypes = []any{
 	(Strategy)(0),          // 0: lockstep.v1.Strategy
 	(Engine)(0),            // 1: lockstep.v1.Engine
-	(HazardKind)(0),        // 2: lockstep.v1.HazardKind
-	(*Plan)(nil),           // 3: lockstep.v1.Plan
-	(*Compatibility)(nil),  // 4: lockstep.v1.Compatibility
-	(*BreakingChange)(nil), // 5: lockstep.v1.BreakingChange
-	(*Statement)(nil),      // 6: lockstep.v1.Statement
-	(*Hazard)(nil),         // 7: lockstep.v1.Hazard
-	(*ModuleVersion)(nil),  // 8: lockstep.v1.ModuleVersion
-	(*Verdict)(nil),        // 9: lockstep.v1.Verdict
+	(PlanPhase)(0),         // 2: lockstep.v1.PlanPhase
+	(HazardKind)(0),        // 3: lockstep.v1.HazardKind
+	(*Plan)(nil),           // 4: lockstep.v1.Plan
+	(*Compatibility)(nil),  // 5: lockstep.v1.Compatibility
+	(*BreakingChange)(nil), // 6: lockstep.v1.BreakingChange
+	(*Statement)(nil),      // 7: lockstep.v1.Statement
+	(*Hazard)(nil),         // 8: lockstep.v1.Hazard
+	(*ModuleVersion)(nil),  // 9: lockstep.v1.ModuleVersion
+	(*Verdict)(nil),        // 10: lockstep.v1.Verdict
 }
 var file_lockstep_v1_plan_proto_depIdxs = []int32{
-	1, // 0: lockstep.v1.Plan.engine:type_name -> lockstep.v1.Engine
-	0, // 1: lockstep.v1.Plan.strategy:type_name -> lockstep.v1.Strategy
-	8, // 2: lockstep.v1.Plan.modules:type_name -> lockstep.v1.ModuleVersion
-	9, // 3: lockstep.v1.Plan.verdicts:type_name -> lockstep.v1.Verdict
-	6, // 4: lockstep.v1.Plan.statements:type_name -> lockstep.v1.Statement
-	4, // 5: lockstep.v1.Plan.compatibility:type_name -> lockstep.v1.Compatibility
-	5, // 6: lockstep.v1.Compatibility.breaking:type_name -> lockstep.v1.BreakingChange
-	7, // 7: lockstep.v1.Statement.hazards:type_name -> lockstep.v1.Hazard
-	2, // 8: lockstep.v1.Hazard.kind:type_name -> lockstep.v1.HazardKind
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	1,  // 0: lockstep.v1.Plan.engine:type_name -> lockstep.v1.Engine
+	0,  // 1: lockstep.v1.Plan.strategy:type_name -> lockstep.v1.Strategy
+	9,  // 2: lockstep.v1.Plan.modules:type_name -> lockstep.v1.ModuleVersion
+	10, // 3: lockstep.v1.Plan.verdicts:type_name -> lockstep.v1.Verdict
+	7,  // 4: lockstep.v1.Plan.statements:type_name -> lockstep.v1.Statement
+	5,  // 5: lockstep.v1.Plan.compatibility:type_name -> lockstep.v1.Compatibility
+	6,  // 6: lockstep.v1.Compatibility.breaking:type_name -> lockstep.v1.BreakingChange
+	8,  // 7: lockstep.v1.Statement.hazards:type_name -> lockstep.v1.Hazard
+	2,  // 8: lockstep.v1.Statement.phase:type_name -> lockstep.v1.PlanPhase
+	3,  // 9: lockstep.v1.Hazard.kind:type_name -> lockstep.v1.HazardKind
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_lockstep_v1_plan_proto_init() }
@@ -803,7 +889,7 @@ func file_lockstep_v1_plan_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lockstep_v1_plan_proto_rawDesc), len(file_lockstep_v1_plan_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      4,
 			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,

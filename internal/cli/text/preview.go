@@ -117,7 +117,12 @@ func (p *Printer) statements(statements []*lockstepv1.Statement) {
 	}
 	p.line()
 	p.line(p.paint(bold, "SQL"), "  ", count(len(statements), "statement"))
+	phase := lockstepv1.PlanPhase_PLAN_PHASE_UNSPECIFIED
 	for i, s := range statements {
+		if s.GetPhase() != phase {
+			phase = s.GetPhase()
+			p.phase(phase)
+		}
 		title := fmt.Sprintf("  %d. ", i+1)
 		indent := strings.Repeat(" ", len(title))
 		if s.GetDestructive() {
@@ -136,6 +141,16 @@ func (p *Printer) statements(statements []*lockstepv1.Statement) {
 			p.line(indent, p.paint(yellow, "! "+enumWord(h.GetKind(), "HAZARD_KIND_", " ")+": "+h.GetDetail()))
 		}
 	}
+}
+
+// phase says what is atomic and what is not.
+func (p *Printer) phase(phase lockstepv1.PlanPhase) {
+	said := map[lockstepv1.PlanPhase]string{
+		lockstepv1.PlanPhase_PLAN_PHASE_PREPARE: "atomic: one transaction; others see it when it is through",
+		lockstepv1.PlanPhase_PLAN_PHASE_ONLINE:  "not atomic: one by one, beside readers and writers; a failure here takes back this and PREPARE",
+		lockstepv1.PlanPhase_PLAN_PHASE_FINISH:  "atomic: one transaction with the history",
+	}[phase]
+	p.line("  ", p.paint(bold, enumWord(phase, "PLAN_PHASE_", " ")), "  ", p.paint(dim, said))
 }
 
 func (p *Printer) digest(plan *lockstepv1.Plan, next []string) {
