@@ -106,7 +106,9 @@ func (c Change) columnEffect() (Effect, string) {
 		case to.Default == nil && !to.Nullable:
 			return Restricting, "inserts that leave the column out fail from now on"
 		default:
-			return Neutral, "only inserts that leave the column out get another value"
+			// GORM leaves a column with a default out where the field is zero and its
+			// literal is not known to it (callbacks.ConvertToCreateValues).
+			return Restricting, "inserts that leave the column out get another value"
 		}
 	case AspectAutoIncrement:
 		return Restricting, "who assigns the key changes"
@@ -151,10 +153,10 @@ func (c Change) foreignKeyEffect(fresh map[string]bool) (Effect, string) {
 	case Rename:
 		return Neutral, "only its name changes"
 	case Drop:
-		if f := c.From.ForeignKey; f.OnDelete == schema.NoAction || f.OnDelete == schema.Restrict {
+		if f := c.From.ForeignKey; refuses(f.OnDelete) && refuses(f.OnUpdate) {
 			return Relaxing, "rows that were refused are allowed from now on"
 		}
-		return Restricting, "present code may rely on what it does when a row is deleted"
+		return Restricting, "present code may rely on what it does when a row is deleted, or its key updated"
 	case Alter:
 		return Restricting, "present rows may have no counterpart, or deletes act differently"
 	case Add:
@@ -167,6 +169,9 @@ func (c Change) foreignKeyEffect(fresh map[string]bool) (Effect, string) {
 	return Restricting, "present rows may have no counterpart and present code may write such rows"
 }
 
+// refuses tells whether a foreign key only ever refuses what an action is for.
+func refuses(a schema.Action) bool { return a == schema.NoAction || a == schema.Restrict }
+
 func (c Change) checkEffect(fresh map[string]bool) (Effect, string) {
 	switch c.Verb {
 	case Rename:
@@ -177,11 +182,14 @@ func (c Change) checkEffect(fresh map[string]bool) (Effect, string) {
 		return Restricting, "present rows may violate it"
 	case Add:
 	}
+	var here []string
 	for object := range fresh {
-		column, here := strings.CutPrefix(object, c.Table+".")
-		if here && schema.MentionsIdentifier(c.To.Check.Expr, column) {
-			return Additive, "it concerns a column that present code does not fill"
+		if column, ours := strings.CutPrefix(object, c.Table+"."); ours {
+			here = append(here, column)
 		}
+	}
+	if passesNull(c.To.Check.Expr, here) {
+		return Additive, "it concerns a column that present code does not fill"
 	}
 	return Restricting, "present rows may violate it and present code may write such rows"
 }

@@ -27,7 +27,7 @@ func literalText(sql string) (string, bool) {
 func RewriteIdentifier(expr, from, to string) string {
 	var b strings.Builder
 	for i := 0; i < len(expr); {
-		end, word := token(expr, i)
+		end, word := Token(expr, i)
 		text := expr[i:end]
 		if word == from && word != "" {
 			text = requote(text, to)
@@ -41,7 +41,7 @@ func RewriteIdentifier(expr, from, to string) string {
 // MentionsIdentifier tells whether an SQL expression uses an identifier.
 func MentionsIdentifier(expr, name string) bool {
 	for i := 0; i < len(expr); {
-		end, word := token(expr, i)
+		end, word := Token(expr, i)
 		if strings.EqualFold(word, name) && word != "" {
 			return true
 		}
@@ -50,9 +50,9 @@ func MentionsIdentifier(expr, name string) bool {
 	return false
 }
 
-// token returns the end of the token that starts at i, and the identifier it
-// is, or "".
-func token(expr string, i int) (end int, word string) {
+// Token returns the end of the token of an SQL expression that starts at i, and
+// the identifier it is, or "".
+func Token(expr string, i int) (end int, word string) {
 	c := expr[i]
 	switch {
 	case c == '\'':
