@@ -5,12 +5,13 @@ import (
 	"github.com/lockstepdb/lockstep/internal/dialect/mysql"
 	"github.com/lockstepdb/lockstep/internal/dialect/postgres"
 	"github.com/lockstepdb/lockstep/internal/dialect/sqlite"
+	"github.com/lockstepdb/lockstep/internal/dialect/sqlserver"
 	"github.com/lockstepdb/lockstep/internal/fault"
 )
 
 // served lists the engines that this build serves.
 func served() []dialect.Engine {
-	return []dialect.Engine{dialect.Postgres, dialect.MySQL, dialect.MariaDB, dialect.SQLite}
+	return []dialect.Engine{dialect.Postgres, dialect.MySQL, dialect.MariaDB, dialect.SQLServer, dialect.SQLite}
 }
 
 // newDialect is the switch over the engines.
@@ -25,6 +26,7 @@ func newDialect(e dialect.Engine) (dialect.Dialect, error) {
 	case dialect.MariaDB:
 		return mysql.New(mysql.WithMariaDB()), nil
 	case dialect.SQLServer:
+		return sqlserver.New(), nil
 	}
 	return nil, fault.New(fault.Unsupported, "ENGINE_UNSUPPORTED", "this build does not serve %s", e)
 }

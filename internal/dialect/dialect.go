@@ -246,3 +246,10 @@ func TableName(r Renderer, name string) string {
 	}
 	return r.Quote(name)
 }
+
+// Caveated is a Dialect with something that everybody who uses it has to know
+// beforehand, said with each preview and each execution.
+type Caveated interface {
+	// Caveat is one sentence for a person.
+	Caveat() string
+}

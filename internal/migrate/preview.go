@@ -108,6 +108,9 @@ func (s *Service) prepare(ctx context.Context, req Request) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c, ok := d.(dialect.Caveated); ok {
+		target.Warnings = append(slices.Clone(target.Warnings), c.Caveat())
+	}
 	w := &work{Request: req, target: target}
 	if _, follows := d.(dialect.Versioned); !follows {
 		w.physical, err = s.lower(d, "", target)
