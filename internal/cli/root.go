@@ -53,7 +53,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		a.previewCommand(), a.executeCommand(), a.historyCommand(), a.driftCommand(), a.adoptCommand(), a.revertCommand(),
-		a.tenantCommand(),
+		a.tenantCommand(), a.auditCommand(),
 		a.moduleCommand(), a.serveCommand(), a.configCommand(), a.tokenCommand(), a.versionCommand(),
 	)
 	return root
@@ -77,6 +77,10 @@ func moduleClient(c *connection) lockstepv1.ModuleServiceClient {
 
 func migrationClient(c *connection) lockstepv1.MigrationServiceClient {
 	return lockstepv1.NewMigrationServiceClient(c.conn)
+}
+
+func auditClient(c *connection) lockstepv1.AuditServiceClient {
+	return lockstepv1.NewAuditServiceClient(c.conn)
 }
 
 func tenantClient(c *connection) lockstepv1.TenantServiceClient {

@@ -68,6 +68,10 @@ var matrix = map[string]string{
 	"TenantService/ListTenants":   "vwopdA",
 	"TenantService/UpdateTenant":  "A",
 	"TenantService/ArchiveTenant": "A",
+
+	"AuditService/SearchAudit": "A",
+	"AuditService/ExportAudit": "A",
+	"AuditService/VerifyAudit": "A",
 }
 
 // onTenant is the same for requests that name the database, or the id, of a

@@ -33,6 +33,9 @@ func requestMessages() []proto.Message {
 		&lockstepv1.ListTenantsRequest{},
 		&lockstepv1.UpdateTenantRequest{},
 		&lockstepv1.ArchiveTenantRequest{},
+		&lockstepv1.SearchAuditRequest{},
+		&lockstepv1.ExportAuditRequest{},
+		&lockstepv1.VerifyAuditRequest{},
 	}
 }
 
