@@ -25,8 +25,8 @@ import (
 
 const yard = "example.com/entities/yard"
 
-// yardVersions: the upgrade to v1.1.0 has work for every phase, that to v1.2.0
-// fails on duplicates while it is online, and the last one needs no phases.
+// yardVersions: the upgrade to v1.1.0 has work for every phase, and that to v1.2.0
+// fails on duplicates while it is online.
 var yardVersions = map[string]string{
 	"v1.0.0": `package yard
 

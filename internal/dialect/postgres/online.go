@@ -26,10 +26,10 @@ func (d *Dialect) RenderOnline(ctx context.Context, after *schema.Table, c diff.
 	case c.Kind == diff.ForeignKey && c.Verb == diff.Add:
 		f := c.To.ForeignKey
 		return o.constraint(f.Name, fmt.Sprintf("foreign key %s from %s to %s", f.Name, after.Name, f.RefTable),
-			"rows refer to rows that do not exist", atlas.AddForeignKey(f))
+			"present rows refer to rows that do not exist", atlas.AddForeignKey(f))
 	case c.Kind == diff.Check && c.Verb == diff.Add:
 		return o.constraint(c.To.Check.Name, fmt.Sprintf("check %s of %s", c.To.Check.Name, after.Name),
-			"rows violate the check", atlas.AddCheck(c.To.Check))
+			"present rows violate the check", atlas.AddCheck(c.To.Check))
 	case c.Kind == diff.Column && c.Aspect == diff.AspectNull && !c.To.Column.Nullable:
 		return o.notNull(c.Name), nil
 	}
@@ -127,7 +127,7 @@ func (o *onlineRender) validated(name, add, what, fails string) []dialect.Statem
 		{
 			SQL:     fmt.Sprintf("ALTER TABLE %s VALIDATE CONSTRAINT %s", table, quote(name)),
 			Summary: "look at present rows for the " + what, Phase: dialect.PhaseOnline,
-			Hazards: hazards(dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present " + fails}),
+			Hazards: hazards(dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when " + fails}),
 		},
 	}
 }
