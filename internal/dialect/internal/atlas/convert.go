@@ -69,12 +69,14 @@ func sqliteColumn(phys, def string, c *schema.Column) (as.Type, as.Expr, []as.At
 	}
 }
 
-// columnOf returns the table's column, or a bare one with that name.
+// columnOf returns the table's column, or a bare one with that name: an ALTER may
+// speak of columns by names that the table has only before or after it. Atlas looks
+// at whether such a column takes NULL; the server knows.
 func (b *builder) columnOf(name string) *as.Column {
 	if c, ok := b.table.Column(b.p.esc(name)); ok {
 		return c
 	}
-	return as.NewColumn(b.p.esc(name))
+	return as.NewColumn(b.p.esc(name)).SetNull(true)
 }
 
 func (b *builder) columnsOf(names []string) []*as.Column {
