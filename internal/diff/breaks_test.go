@@ -190,3 +190,20 @@ func TestACheckOnANewColumn(t *testing.T) {
 		assert.Equal(t, diff.Breaks{Writes: !passes}, breaks(t, base, target), expr)
 	}
 }
+
+// TestAColumnThatFillsItself is not left NULL: a key or an index on it meets rows
+// of present code.
+func TestAColumnThatFillsItself(t *testing.T) {
+	for name, edit := range map[string]func(c *schema.Column){
+		"auto increment": func(c *schema.Column) { c.AutoIncrement = true },
+		"serial":         func(c *schema.Column) { c.Physical = "bigserial" },
+	} {
+		base := shelf()
+		target := base.Clone()
+		table := target.Tables[1]
+		fresh(table)
+		edit(table.Columns[6])
+		table.ForeignKeys = append(table.ForeignKeys, &schema.ForeignKey{Name: "g", Columns: []string{"fresh"}, RefTable: "p", RefColumns: []string{"id"}})
+		assert.Equal(t, diff.Breaks{Writes: true}, breaks(t, base, target), name)
+	}
+}

@@ -33,7 +33,7 @@ type Assessment struct {
 func Assess(changes []Change) []Assessment {
 	fresh := map[string]bool{} // new columns that stay NULL when present code inserts, as table.column
 	for _, c := range changes {
-		if c.Kind == Column && c.Verb == Add && c.To.Column.Default == nil {
+		if c.Kind == Column && c.Verb == Add && c.To.Column.Default == nil && !numbered(c.To.Column) {
 			fresh[c.Object()] = true
 		}
 	}
@@ -115,6 +115,12 @@ func (c Change) columnEffect() (Effect, string) {
 	case AspectNone, AspectDefinition, AspectComment:
 	}
 	return Neutral, "only the comment changes"
+}
+
+// numbered tells whether the database fills a column by itself, PostgreSQL's
+// serial types included.
+func numbered(c *schema.Column) bool {
+	return c.AutoIncrement || strings.HasSuffix(strings.ToLower(c.Physical), "serial")
 }
 
 func mustBeFilled(c *schema.Column) bool {
