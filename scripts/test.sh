@@ -9,8 +9,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Packages with goroutines of their own, for the race detector.
-concurrent='internal/(module|migrate|rpc|gateway|app)$'
+# Packages with goroutines of their own, for the race detector; of the executions
+# those tests that run several at once: the others wait for servers, and much longer
+# under it.
+concurrent='internal/(module|rpc|gateway|app)$'
+executions='TestOneRequest|TestAnExecutionWaits|TestABusyTable|TestACaller|TestTenantsShare'
 
 title() { printf '\n==> %s\n' "$*"; }
 
@@ -52,11 +55,12 @@ plain=$(grep -vxF "${raced:-none}" <<<"$packages")
 
 title "go test"
 # shellcheck disable=SC2086 # one package per word
-go test -timeout 10m "${flags[@]}" $plain || failed=1
+go test -timeout 20m "${flags[@]}" $plain || failed=1
 if [[ -n $raced ]]; then
   title "go test -race"
   # shellcheck disable=SC2086 # one package per word
   CGO_ENABLED=1 go test -race -timeout 10m "${flags[@]}" $raced || failed=1
+  CGO_ENABLED=1 go test -race -timeout 10m "${flags[@]}" -run "$executions" ./internal/migrate || failed=1
 fi
 
 title "go test, against GORM"
