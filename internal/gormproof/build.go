@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/lockstepdb/lockstep/internal/compose"
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/entity"
@@ -15,20 +13,26 @@ import (
 	"github.com/lockstepdb/lockstep/internal/plan"
 	"github.com/lockstepdb/lockstep/internal/schema"
 	"github.com/lockstepdb/lockstep/internal/strategy"
+	"github.com/stretchr/testify/require"
 )
 
 // Target reads entities and lowers them for an engine: lockstep's way from
 // source to the model that a tenant is brought to.
 func Target(ctx context.Context, d dialect.Dialect, mod *module.Module, find entity.Finder, opts entity.Options) (*schema.Schema, error) {
-	read, err := entity.Read(ctx, mod, find, opts)
-	if err != nil {
-		return nil, err
-	}
-	composed, err := compose.Compose([]*entity.Result{read})
+	composed, err := Compose(ctx, mod, find, opts)
 	if err != nil {
 		return nil, err
 	}
 	return d.Lower(composed)
+}
+
+// Compose reads entities into a neutral schema.
+func Compose(ctx context.Context, mod *module.Module, find entity.Finder, opts entity.Options) (*schema.Schema, error) {
+	read, err := entity.Read(ctx, mod, find, opts)
+	if err != nil {
+		return nil, err
+	}
+	return compose.Compose([]*entity.Result{read})
 }
 
 // Build brings an empty tenant to a lowered model, as execute does, and commits.

@@ -7,7 +7,8 @@
 // likewithlike.go the comparison of a database with a model by way of a scratch
 // schema. catalogue_….go read the catalogues of the engines with queries of
 // their own, so that an error of a dialect's Inspect cannot hide. fixtures/ has
-// the structs, grammar/ makes random ones.
+// the structs, grammar/ makes random ones; evolve/ makes a later version of their
+// schema, and oldcode/ is the code that still has the old structs.
 package gormproof
 
 import (

@@ -13,14 +13,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lockstepdb/lockstep/internal/entity"
+	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/schema"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lockstepdb/lockstep/internal/entity"
-	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/gormproof"
 	"github.com/lockstepdb/lockstep/internal/gormproof/grammar"
-	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
 // The environment variables of the property test.
@@ -38,7 +38,7 @@ const defaultCount = 60
 func TestRandom(t *testing.T) {
 	seed, count := fromEnv(t, seedEnv, rand.Uint64()), fromEnv(t, countEnv, defaultCount)
 	t.Logf("%s=%d %s=%d", seedEnv, seed, countEnv, count)
-	run := newRandomRun(t, seed, int(count))
+	run := newRandomRun(t, seed, int(count), program)
 	gormproof.EachEngine(t, run.prove)
 }
 
@@ -86,7 +86,9 @@ var groups = map[string][]any{
 %s}
 `
 
-func newRandomRun(t *testing.T, seed uint64, count int) *randomRun {
+// newRandomRun makes the structs and compiles a program for them, whose text has
+// places for the package and for the table of models.
+func newRandomRun(t *testing.T, seed uint64, count int, program string) *randomRun {
 	t.Helper()
 	require.NoError(t, os.MkdirAll("testdata", 0o700))
 	root, err := os.MkdirTemp("testdata", "random") //nolint:usetesting // it must lie in this module
