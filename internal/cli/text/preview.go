@@ -147,8 +147,8 @@ func (p *Printer) statements(statements []*lockstepv1.Statement) {
 func (p *Printer) phase(phase lockstepv1.PlanPhase) {
 	said := map[lockstepv1.PlanPhase]string{
 		lockstepv1.PlanPhase_PLAN_PHASE_PREPARE: "atomic: one transaction; others see it when it is through",
-		lockstepv1.PlanPhase_PLAN_PHASE_ONLINE:  "not atomic: one by one, beside readers and writers; a failure here takes back this and PREPARE",
-		lockstepv1.PlanPhase_PLAN_PHASE_FINISH:  "atomic: one transaction with the history",
+		lockstepv1.PlanPhase_PLAN_PHASE_ONLINE:  "not atomic: one by one, beside readers and writers; a failure takes this back, and prepare with it",
+		lockstepv1.PlanPhase_PLAN_PHASE_FINISH:  "atomic: one transaction with the history; a failure takes the phases before it back, too",
 	}[phase]
 	p.line("  ", p.paint(bold, enumWord(phase, "PLAN_PHASE_", " ")), "  ", p.paint(dim, said))
 }
