@@ -53,7 +53,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		a.previewCommand(), a.executeCommand(), a.historyCommand(), a.driftCommand(), a.adoptCommand(), a.revertCommand(),
-		a.tenantCommand(), a.auditCommand(),
+		a.tenantCommand(), a.serverCommand(), a.auditCommand(),
 		a.moduleCommand(), a.serveCommand(), a.configCommand(), a.tokenCommand(), a.versionCommand(),
 	)
 	return root
@@ -81,6 +81,10 @@ func migrationClient(c *connection) lockstepv1.MigrationServiceClient {
 
 func auditClient(c *connection) lockstepv1.AuditServiceClient {
 	return lockstepv1.NewAuditServiceClient(c.conn)
+}
+
+func serverClient(c *connection) lockstepv1.ServerServiceClient {
+	return lockstepv1.NewServerServiceClient(c.conn)
 }
 
 func tenantClient(c *connection) lockstepv1.TenantServiceClient {

@@ -72,6 +72,11 @@ var matrix = map[string]string{
 	"AuditService/SearchAudit": "A",
 	"AuditService/ExportAudit": "A",
 	"AuditService/VerifyAudit": "A",
+
+	"ServerService/CreateServer":  "A",
+	"ServerService/GetServer":     "voA",
+	"ServerService/ListServers":   "voA",
+	"ServerService/ArchiveServer": "A",
 }
 
 // onTenant is the same for requests that name the database, or the id, of a

@@ -36,6 +36,10 @@ func requestMessages() []proto.Message {
 		&lockstepv1.SearchAuditRequest{},
 		&lockstepv1.ExportAuditRequest{},
 		&lockstepv1.VerifyAuditRequest{},
+		&lockstepv1.CreateServerRequest{},
+		&lockstepv1.GetServerRequest{},
+		&lockstepv1.ListServersRequest{},
+		&lockstepv1.ArchiveServerRequest{},
 	}
 }
 
