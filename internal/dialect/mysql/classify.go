@@ -115,7 +115,7 @@ func classifyNumber(n uint16) verdict {
 		return verdict{fault.Refused, "DATA_ORPHAN", "remove the rows that refer to nothing, or bring what they refer to; " + mendData}
 	case 3819, 4025:
 		return verdict{fault.Refused, "DATA_CHECK", "some rows violate the check; " + mendData}
-	case 1264, 1265, 1292, 1300, 1366, 1367, 1406, 1411, 1441, 1525, 1690, 3140, 3141, 4038:
+	case 1264, 1265, 1292, 1300, 1366, 1367, 1406, 1411, 1441, 1525, 1690, 1916, 3140, 3141, 4038:
 		return verdict{fault.Refused, "DATA_CAST", "some values do not fit the new type; " + mendData}
 	case 1007, 1050, 1060, 1061, 1068, 1826, 3822:
 		return verdict{fault.Drift, "OBJECT_EXISTS", mendDrift}
