@@ -138,7 +138,7 @@ func stride() int {
 	if os.Getenv("LOCKSTEP_TEST_SWEEP") == "full" {
 		return 1
 	}
-	return 7
+	return 13
 }
 
 // first is the operation that a sweep begins with, another one for each mode.
