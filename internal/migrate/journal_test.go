@@ -132,8 +132,8 @@ func (s sight) side(t testing.TB, before, after sight, context fmt.Stringer) (is
 }
 
 // stride is how many operations lie between two that a sweep fails. All of them,
-// on two servers and in six ways, take a quarter of an hour; LOCKSTEP_TEST_SWEEP
-// set to "full" asks for that, as the project's CI does.
+// on two servers and in six ways, take more than a quarter of an hour;
+// LOCKSTEP_TEST_SWEEP set to "full" asks for that.
 func stride() int {
 	if os.Getenv("LOCKSTEP_TEST_SWEEP") == "full" {
 		return 1
