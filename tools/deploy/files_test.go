@@ -69,7 +69,7 @@ func compose(t *testing.T) *types.Project {
 	t.Helper()
 	project, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
 		WorkingDir: deployDir, ConfigFiles: []types.ConfigFile{{Filename: filepath.Join(deployDir, "compose.yaml")}},
-		Environment: types.Mapping{"LOCKSTEP_DEV_PASSWORD": "x"},
+		Environment: types.Mapping{"LOCKSTEP_DEV_PASSWORD": "x", "LOCKSTEP_SOURCE": "https://modules.example.com"},
 	}, loader.WithProfiles([]string{"*"}))
 	require.NoError(t, err)
 	return project
@@ -95,7 +95,8 @@ func TestCompose(t *testing.T) {
 	hosts := strings.Split(*project.Services["lockstep"].Environment["LOCKSTEP_TARGET_HOSTS"], ",")
 	assert.Equal(t, []string{"postgres", "mysql", "mariadb", "sqlserver"}, hosts)
 	_, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
-		WorkingDir: deployDir, ConfigFiles: []types.ConfigFile{{Filename: filepath.Join(deployDir, "compose.yaml")}}, Environment: types.Mapping{},
+		WorkingDir: deployDir, ConfigFiles: []types.ConfigFile{{Filename: filepath.Join(deployDir, "compose.yaml")}},
+		Environment: types.Mapping{"LOCKSTEP_SOURCE": "https://modules.example.com"},
 	})
 	assert.ErrorContains(t, err, "LOCKSTEP_DEV_PASSWORD", "no password is a default")
 }
