@@ -110,8 +110,8 @@ func (e *execution) differences(names []string, want, found *schema.Schema) []st
 }
 
 // recheck proves, under the lock, that the tenant is still where the plan
-// starts, and returns the number of the new revision, and whether there is no
-// history yet.
+// starts, and that nobody has answered the request meanwhile. It returns the
+// number of the new revision, and whether there is no history yet.
 func (e *execution) recheck(ctx context.Context, tx dialect.Tx) (number int64, fresh bool, err error) {
 	if e.head == nil {
 		exists, err := e.t.history.Exists(ctx, tx)
@@ -133,7 +133,7 @@ func (e *execution) recheck(ctx context.Context, tx dialect.Tx) (number int64, f
 			"the tenant moved from revision %d to %d while this execution waited for its lock", head, at.Head).
 			Suggest("preview again and execute with the new digest")
 	}
-	return at.Last + 1, false, nil
+	return at.Last + 1, false, e.unanswered(ctx, tx)
 }
 
 // apply runs the statements in order. The history of each is kept also when one

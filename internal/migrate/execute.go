@@ -97,10 +97,11 @@ func (e *execution) run(ctx context.Context) (*Result, error) {
 		return before, failureOf(before, err)
 	}
 	r, err := e.tries(ctx)
-	if reason := fault.ReasonOf(err); reason == reasonBaseMoved || reason == reasonPlanChanged {
+	switch fault.ReasonOf(err) {
+	case reasonAnswered, reasonBaseMoved, reasonPlanChanged:
 		// The same request may have been carried out by another replica meanwhile.
-		if before, _ := e.answered(ctx); before != nil {
-			return before, failureOf(before, nil)
+		if before, failed := e.answered(ctx); before != nil || failed != nil {
+			return before, failureOf(before, failed)
 		}
 	}
 	return r, err

@@ -72,6 +72,9 @@ func (e *execution) insertFailure(ctx context.Context, f *fault.Error) (int64, e
 	}
 	at, err := t.history.Position(ctx, tx)
 	if err == nil {
+		err = e.unanswered(ctx, tx) // one request, one answer
+	}
+	if err == nil {
 		err = t.history.Insert(ctx, tx, e.revision(at.Last+1, history.RolledBack, f), nil)
 	}
 	if err != nil {

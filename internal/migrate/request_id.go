@@ -54,6 +54,22 @@ func (e *execution) answered(ctx context.Context) (*Result, error) {
 	return e.recalled(r), nil
 }
 
+// reasonAnswered ends an attempt whose request another replica has answered.
+const reasonAnswered = "REQUEST_ANSWERED"
+
+// unanswered looks for an answer once more, under the tenant's lock, where none
+// can be added any more.
+func (e *execution) unanswered(ctx context.Context, tx dialect.Querier) error {
+	if e.req.RequestID == "" {
+		return nil
+	}
+	r, err := e.t.history.ByRequest(ctx, tx, e.req.RequestID)
+	if err != nil || r == nil {
+		return err
+	}
+	return fault.New(fault.Conflict, reasonAnswered, "the request became revision %d while this execution waited for the tenant's lock", r.Number)
+}
+
 // recalled is the result of an execution as its revision tells it.
 func (e *execution) recalled(r *history.Revision) *Result {
 	outcome := map[history.Outcome]Outcome{

@@ -87,3 +87,39 @@ func TestOneRequestFromManyReplicasRunsOnce(t *testing.T) {
 		assert.Equal(t, "2\n", query(t, url, "SELECT count(*) FROM lockstep_history"))
 	})
 }
+
+// TestOneRequestIsRecordedOnce lets a second replica answer the request after the
+// first has looked for an answer, and before it holds the lock.
+func TestOneRequestIsRecordedOnce(t *testing.T) {
+	proxy := publish(t)
+	eachEngine(t, func(t *testing.T, l lab) {
+		for name, c := range map[string]struct {
+			version string
+			want    migrate.Outcome
+			history string
+		}{
+			"nothing to do": {"v1.0.0", migrate.OutcomeNothing, "2\n"},
+			"applied":       {"v1.1.0", migrate.OutcomeApplied, "2\n"},
+			"failing":       {"v1.4.0", migrate.OutcomeRolledBack, "2\n"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				one, other, url := newService(t, proxy, nil), newService(t, proxy, nil), l.fresh(t)
+				mustExecute(t, one, url, "v1.0.0", strategy.Safe)
+				rows(t, url)
+				var quicker *migrate.Result
+				var failed error
+				slower, err := one.Execute(t.Context(), named(t, url, c.version, "once"), func(e migrate.Event) {
+					if e.Phase == migrate.PhaseLocking && quicker == nil {
+						quicker, failed = other.Execute(t.Context(), named(t, url, c.version, "once"), nil)
+					}
+				})
+				require.Equal(t, failed == nil, err == nil, "%v and %v", failed, err)
+				require.NotNil(t, quicker)
+				assert.Equal(t, c.want, quicker.Outcome)
+				assert.Equal(t, c.want, slower.Outcome)
+				assert.Equal(t, quicker.Revision, slower.Revision)
+				assert.Equal(t, c.history, query(t, url, "SELECT count(*) FROM lockstep_history"))
+			})
+		}
+	})
+}
