@@ -88,6 +88,7 @@ func announce(ctx context.Context, cfg config.Config, logger *slog.Logger) {
 	if cfg.Exposed() && !cfg.Encrypted() {
 		logger.WarnContext(ctx, "listening beyond loopback without TLS, as insecure-plaintext says")
 	}
+	announceStore(ctx, cfg, logger)
 	if role := cfg.Auth.Anonymous; role != access.None {
 		logger.WarnContext(ctx, "callers who prove nothing have a role, as anonymous-role says", slog.String("role", role.String()))
 	}

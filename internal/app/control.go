@@ -2,8 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/lockstepdb/lockstep/internal/access"
@@ -23,10 +26,16 @@ type controls struct {
 }
 
 // openControl opens the control store that the settings name; nil when they name
-// none. told is nil for a single command.
+// none. told is nil for a single command, which makes no directory: only a server
+// sets up a store that nobody named.
 func openControl(ctx context.Context, cfg config.Config, getenv func(string) string, told *observability) (*controls, error) {
-	if cfg.Store.Empty() {
+	if cfg.Store.URL.Empty() {
 		return nil, nil
+	}
+	if cfg.Store.Default && told != nil {
+		if err := makeDataDir(filepath.Dir(cfg.Store.File())); err != nil {
+			return nil, err
+		}
 	}
 	keys, err := secret.LoadKeyring(getenv, os.ReadFile)
 	if err != nil {
@@ -40,8 +49,55 @@ func openControl(ctx context.Context, cfg config.Config, getenv func(string) str
 	if told != nil {
 		settings.Observer, settings.Pool, settings.Logger = told.store(), told.metrics.Pool, told.logger
 	}
-	out.Store, err = OpenStore(ctx, cfg.Store.Reveal(), settings)
-	return out, err
+	if out.Store, err = OpenStore(ctx, cfg.Store.URL.Reveal(), settings); err != nil {
+		return nil, adviseDataDir(err, cfg.Store)
+	}
+	return out, nil
+}
+
+// dataDirPerm: what is in there is for the server's user alone.
+const dataDirPerm = 0o700
+
+// makeDataDir makes the directory of a store that nobody named.
+func makeDataDir(dir string) error {
+	err := os.MkdirAll(dir, dataDirPerm)
+	if err == nil {
+		return nil
+	}
+	var why *fs.PathError
+	reason := "of a failure of the file system"
+	if errors.As(err, &why) {
+		reason = why.Path + ": " + why.Err.Error()
+	}
+	return fault.Wrap(err, fault.Invalid, "DATA_DIR_UNUSABLE", "the directory %s, where the control store is to be, cannot be made (%s)", dir, reason).
+		Suggest("%s", dataDirAdvice)
+}
+
+const dataDirAdvice = "set data-dir to a directory that the server can write to, or store to where the control store is, or store=none to run without tenants, tokens and audit"
+
+// adviseDataDir says of the failure of a store that nobody named which settings are about it.
+func adviseDataDir(err error, s config.Store) error {
+	if f := fault.As(err); f != nil && s.Default && (f.Kind == fault.Denied || f.Kind == fault.NotFound) {
+		named := *f
+		named.Suggestion = dataDirAdvice
+		return &named
+	}
+	return err
+}
+
+// announceStore says where what is done is written down, or that it is not.
+func announceStore(ctx context.Context, cfg config.Config, logger *slog.Logger) {
+	if cfg.Store.URL.Empty() {
+		logger.WarnContext(ctx, "there is no control store, as store=none says: no call is audited, and there are no tenants and no stored tokens")
+		return
+	}
+	at := cfg.Store.String()
+	if file := cfg.Store.File(); file != "" {
+		if path, err := filepath.Abs(file); err == nil {
+			at = "sqlite:" + path
+		}
+	}
+	logger.InfoContext(ctx, "the control store is open", slog.String("store", at), slog.Bool("default", cfg.Store.Default))
 }
 
 // secretConfig says where secrets may come from.

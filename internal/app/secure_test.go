@@ -85,7 +85,7 @@ func TestSecuredServer(t *testing.T) {
 	dir, proxy, data := t.TempDir(), t.TempDir(), t.TempDir()
 	crt, key := writeCertificate(t, dir, "server")
 	clientCrt, clientKey := writeCertificate(t, dir, "ops")
-	env := map[string]string{"LOCKSTEP_SOURCE": "file://" + proxy, "LOCKSTEP_CACHE_DIR": t.TempDir(), "NO_COLOR": "1"}
+	env := map[string]string{"LOCKSTEP_SOURCE": "file://" + proxy, "LOCKSTEP_CACHE_DIR": t.TempDir(), "LOCKSTEP_DATA_DIR": t.TempDir(), "NO_COLOR": "1"}
 	w := &world{env: env}
 	require.Equal(t, 0, w.run(t.Context(), "module", "publish", writeModule(t), "v1.0.0", "--to", "file://"+proxy), w.err.String())
 
@@ -190,7 +190,7 @@ log_format: json
 // TestServerSaysThatItGoes: after the signal it serves on for a while, and says
 // that it is not ready.
 func TestServerSaysThatItGoes(t *testing.T) {
-	env := map[string]string{"LOCKSTEP_SOURCE": "off", "LOCKSTEP_CACHE_DIR": t.TempDir()}
+	env := map[string]string{"LOCKSTEP_SOURCE": "off", "LOCKSTEP_CACHE_DIR": t.TempDir(), "LOCKSTEP_DATA_DIR": t.TempDir()}
 	_, at, log, end := serve(t, env, "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--shutdown-delay", "700ms")
 	status := func() int {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at+"/readyz", nil)

@@ -56,7 +56,7 @@ func writeModule(t *testing.T) (dir string) {
 // and over HTTP, and ends it as a signal would.
 func TestServe(t *testing.T) {
 	proxy, cache := t.TempDir(), t.TempDir()
-	env := map[string]string{"LOCKSTEP_SOURCE": "file://" + proxy, "LOCKSTEP_CACHE_DIR": cache, "NO_COLOR": "1"}
+	env := map[string]string{"LOCKSTEP_SOURCE": "file://" + proxy, "LOCKSTEP_CACHE_DIR": cache, "LOCKSTEP_DATA_DIR": t.TempDir(), "NO_COLOR": "1"}
 	w := &world{env: env}
 	require.Equal(t, 0, w.run(t.Context(), "module", "publish", writeModule(t), "v1.0.0", "--to", "file://"+proxy), w.err.String())
 
@@ -113,7 +113,7 @@ func TestServe(t *testing.T) {
 }
 
 func TestServeSaysWhenItCannotListen(t *testing.T) {
-	w := &world{env: map[string]string{"LOCKSTEP_SOURCE": "off", "LOCKSTEP_CACHE_DIR": t.TempDir()}}
+	w := &world{env: map[string]string{"LOCKSTEP_SOURCE": "off", "LOCKSTEP_CACHE_DIR": t.TempDir(), "LOCKSTEP_DATA_DIR": t.TempDir()}}
 	assert.Equal(t, 69, w.run(t.Context(), "serve", "--listen", "192.0.2.1:1", "--http-listen", "off",
 		"--insecure-plaintext", "true", "--anonymous-role", "viewer", "--target-hosts", "db.example.com"))
 	assert.Contains(t, w.err.String(), "LISTEN_FAILED")

@@ -21,7 +21,7 @@ func TestShutdownRollsBackARunningExecution(t *testing.T) {
 	for _, s := range enginetest.Postgres(t) {
 		t.Run(s.Name, func(t *testing.T) {
 			proxy := t.TempDir()
-			env := map[string]string{"LOCKSTEP_SOURCE": "file://" + proxy, "LOCKSTEP_CACHE_DIR": t.TempDir(), "NO_COLOR": "1"}
+			env := map[string]string{"LOCKSTEP_SOURCE": "file://" + proxy, "LOCKSTEP_CACHE_DIR": t.TempDir(), "LOCKSTEP_DATA_DIR": t.TempDir(), "NO_COLOR": "1"}
 			dir := writeModule(t)
 			publish := func(version string) {
 				w := &world{env: env}

@@ -16,7 +16,10 @@ Every setting can come from a flag, else from the environment (LOCKSTEP_LISTEN f
 --listen), else from the YAML file (listen:), else from its default; ` + "`lockstep config`" + `
 shows what is in force. It listens on loopback unless told otherwise, where everybody
 on this machine may do everything. Beyond loopback it starts only with TLS, with
-authentication, and with a list of the databases that it may be sent to.`
+authentication, and with a list of the databases that it may be sent to.
+
+Tenants, tokens and the audit chain are kept in the control store: a SQLite file below
+--data-dir, unless --store names another one, or none.`
 
 const serveExample = `  lockstep serve --source file:///srv/modules,https://modules.example.com
   lockstep preview --address 127.0.0.1:7300 --module example.com/entities/crm@v1 --target "$LOCKSTEP_TARGET"

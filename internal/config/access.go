@@ -272,7 +272,7 @@ func (c *Config) ValidateServer() error {
 		return refuse("the server would let its callers reach every database that it reaches itself",
 			"list them in target-hosts and sqlite-directories; target-hosts=*:* allows every host")
 	}
-	return nil
+	return c.Store.placed()
 }
 
 // validateAuth checks settings that only make sense together.

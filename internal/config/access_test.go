@@ -20,7 +20,7 @@ import (
 
 func load(t *testing.T, file string) config.Config {
 	t.Helper()
-	cfg, err := config.Load(config.Sources{Getenv: env(nil), File: []byte(file), Name: "lockstep.yaml"})
+	cfg, err := config.Load(config.Sources{Getenv: env(map[string]string{"HOME": "/home/op"}), File: []byte(file), Name: "lockstep.yaml"})
 	require.NoError(t, err)
 	return cfg
 }

@@ -8,12 +8,12 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/lockstepdb/lockstep/internal/fault"
-	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
 // The reason of every error of this package.
@@ -41,7 +41,8 @@ type Config struct {
 	NoSumDB  string            // patterns, as in GONOSUMDB
 	Limits   Limits
 
-	Store   secret.Redacted // URL of the control store; empty: none
+	DataDir string // of what the server keeps itself; "": nobody knows where
+	Store   Store
 	Secrets Secrets
 	TLS     TLS
 	Auth    Auth
@@ -131,6 +132,7 @@ func Load(s Sources) (Config, error) {
 	if v := s.Getenv(envCollector); cfg.Traces.Endpoint == "" && v != "" && setTraceEndpoint(&cfg, v) == nil {
 		cfg.origins["trace-endpoint"] = envCollector
 	}
+	cfg.settle(s.Getenv, runtime.GOOS)
 	return cfg, cfg.validate()
 }
 

@@ -7,10 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/module"
-	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
 // Option describes one setting.
@@ -86,8 +84,11 @@ func serverOptions() []Option {
 			Name: "modules", List: true, Usage: "module paths that the API lists as offered, separated by commas",
 			set: setModules, get: func(c *Config) string { return strings.Join(c.Modules, ",") },
 		},
+		textOption("data-dir", "directory of the control store that serve makes where store names none; default: $STATE_DIRECTORY, else $XDG_STATE_HOME/lockstep, else ~/.local/state/lockstep",
+			func(c *Config) *string { return &c.DataDir }),
 		{
-			Name: "store", Usage: "URL of the control store with tenants and tokens: sqlite:/path for one replica, postgres://… for several; default: none",
+			Name: "store", Usage: "URL of the control store with tenants, tokens and the audit chain: sqlite:/path for one replica, postgres://… for several; " +
+				"none: nothing is registered and nothing audited; default: control.db in data-dir",
 			set: setStore, get: storeText,
 		},
 		listOption("secret-env", "names of variables that references to secrets (env:NAME) may have, such as TENANT_*, separated by commas",
@@ -186,26 +187,4 @@ func list(v string) []string {
 		}
 	}
 	return out
-}
-
-func setStore(c *Config, v string) error {
-	if v == "" {
-		c.Store = secret.Redacted{}
-		return nil
-	}
-	t, err := dialect.ParseTarget(v)
-	if err != nil || t.Engine != dialect.SQLite && t.Engine != dialect.Postgres {
-		return errors.New("it is not a URL of a SQLite file or of a PostgreSQL database")
-	}
-	c.Store = secret.New(v)
-	return nil
-}
-
-// storeText leaves out who logs in, and how.
-func storeText(c *Config) string {
-	t, err := dialect.ParseTarget(c.Store.Reveal())
-	if err != nil {
-		return ""
-	}
-	return t.String()
 }

@@ -26,6 +26,7 @@ func values(more map[string]any) map[string]any {
 	out := map[string]any{
 		"tls":    map[string]any{"existingSecret": "lockstep-tls"},
 		"tokens": map[string]any{"existingSecret": "lockstep-tokens"},
+		"store":  map[string]any{"existingSecret": "lockstep-store"},
 		"config": map[string]any{"target_hosts": []any{"*.db.example.com:5432"}},
 	}
 	return chartutil.CoalesceTables(more, out)
@@ -111,7 +112,7 @@ func TestChartRenders(t *testing.T) {
 	assert.Equal(t, "/readyz", at(t, c, "readinessProbe", "httpGet", "path"))
 	assert.Equal(t, "HTTPS", at(t, c, "livenessProbe", "httpGet", "scheme"))
 
-	assert.Nil(t, c.(map[string]any)["env"])
+	assert.Len(t, at(t, c, "env"), 1)
 	withStore, err := render(t, values(map[string]any{
 		"store": map[string]any{"existingSecret": "store"}, "env": []any{map[string]any{"name": "LOCKSTEP_SOURCE", "value": "https://modules.example.com"}},
 	}))
@@ -168,6 +169,8 @@ func TestChartSettingsStart(t *testing.T) {
 			"tokens": map[string]any{"existingSecret": ""},
 			"config": map[string]any{"oidc_issuer": "https://id.example.com", "oidc_audience": "lockstep", "oidc_roles": map[string]any{"crm": "viewer; operator team=crm"}},
 		}),
+		"a file":         values(map[string]any{"replicaCount": 1, "store": map[string]any{"existingSecret": "", "persistence": map[string]any{"enabled": true}}}),
+		"no store":       values(map[string]any{"store": map[string]any{"existingSecret": "", "disabled": true}}),
 		"behind a proxy": values(map[string]any{"tls": map[string]any{"existingSecret": ""}, "config": map[string]any{"insecure_plaintext": true}}),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -184,13 +187,17 @@ func TestChartSettingsStart(t *testing.T) {
 
 func TestChartRefusesWhatWouldNotStart(t *testing.T) {
 	for words, given := range map[string]map[string]any{
-		"tls.existingSecret": values(map[string]any{"tls": map[string]any{"existingSecret": ""}}),
-		"say who may call":   values(map[string]any{"tokens": map[string]any{"existingSecret": ""}}),
-		"target_hosts":       values(map[string]any{"config": map[string]any{"target_hosts": []any{}}}),
-		"replicaCount":       values(map[string]any{"replicaCount": 0}),
-		"replicas":           values(map[string]any{"replicas": 3}),
-		"store":              values(map[string]any{"config": map[string]any{"store": "postgres://u:p@h/d"}}),
-		"listen":             values(map[string]any{"config": map[string]any{"listen": "127.0.0.1:1"}}),
+		"tls.existingSecret":                  values(map[string]any{"tls": map[string]any{"existingSecret": ""}}),
+		"say who may call":                    values(map[string]any{"tokens": map[string]any{"existingSecret": ""}}),
+		"target_hosts":                        values(map[string]any{"config": map[string]any{"target_hosts": []any{}}}),
+		"say once where the control store is": values(map[string]any{"store": map[string]any{"existingSecret": ""}}),
+		"say once where":                      values(map[string]any{"store": map[string]any{"disabled": true}}),
+		"one replica":                         values(map[string]any{"store": map[string]any{"existingSecret": "", "persistence": map[string]any{"enabled": true}}}),
+		"data_dir":                            values(map[string]any{"config": map[string]any{"data_dir": "/data"}}),
+		"replicaCount":                        values(map[string]any{"replicaCount": 0}),
+		"replicas":                            values(map[string]any{"replicas": 3}),
+		"store":                               values(map[string]any{"config": map[string]any{"store": "postgres://u:p@h/d"}}),
+		"listen":                              values(map[string]any{"config": map[string]any{"listen": "127.0.0.1:1"}}),
 	} {
 		_, err := render(t, given)
 		require.Error(t, err, words)
@@ -204,4 +211,31 @@ func TestChartIsOneReplicaWithoutABudget(t *testing.T) {
 	assert.NotContains(t, docs, "PodDisruptionBudget")
 	assert.NotContains(t, docs, "ServiceAccount")
 	assert.NotContains(t, docs, "ServiceMonitor")
+}
+
+// TestChartKeepsTheStoreOfOneReplicaInAFile: the volume is the pod's own, and no
+// second pod opens it while the first one lives.
+func TestChartKeepsTheStoreOfOneReplicaInAFile(t *testing.T) {
+	inFile := map[string]any{"existingSecret": "", "persistence": map[string]any{"enabled": true, "storageClass": "fast"}}
+	docs, err := render(t, values(map[string]any{"replicaCount": 1, "store": inFile}))
+	require.NoError(t, err)
+	assert.Equal(t, "Recreate", at(t, docs["Deployment"], "spec", "strategy", "type"))
+	assert.Equal(t, "1Gi", at(t, docs["PersistentVolumeClaim"], "spec", "resources", "requests", "storage"))
+	assert.Equal(t, "fast", at(t, docs["PersistentVolumeClaim"], "spec", "storageClassName"))
+	pod := at(t, docs["Deployment"], "spec", "template", "spec")
+	assert.Nil(t, at(t, pod, "containers", 0).(map[string]any)["env"])
+	assert.Contains(t, at(t, pod, "volumes"), map[string]any{"name": "data", "persistentVolumeClaim": map[string]any{"claimName": "prod-lockstep"}})
+	assert.Contains(t, at(t, pod, "containers", 0, "volumeMounts"), map[string]any{"name": "data", "mountPath": "/var/lib/lockstep"})
+	assert.Contains(t, at(t, docs["ConfigMap"], "data", "lockstep.yaml"), "data_dir: /var/lib/lockstep")
+
+	inFile["persistence"].(map[string]any)["existingClaim"] = "theirs"
+	docs, err = render(t, values(map[string]any{"replicaCount": 1, "store": inFile}))
+	require.NoError(t, err)
+	assert.NotContains(t, docs, "PersistentVolumeClaim")
+	assert.Contains(t, at(t, docs["Deployment"], "spec", "template", "spec", "volumes"),
+		map[string]any{"name": "data", "persistentVolumeClaim": map[string]any{"claimName": "theirs"}})
+
+	docs, err = render(t, values(map[string]any{"store": map[string]any{"existingSecret": "", "disabled": true}}))
+	require.NoError(t, err)
+	assert.Contains(t, at(t, docs["ConfigMap"], "data", "lockstep.yaml"), "store: none")
 }

@@ -37,6 +37,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $_ := set $config "listen" "0.0.0.0:7300" -}}
 {{- $_ := set $config "http_listen" "0.0.0.0:7301" -}}
 {{- $_ := set $config "cache_dir" "/var/cache/lockstep" -}}
+{{- if .Values.store.disabled -}}
+{{- $_ := set $config "store" "none" -}}
+{{- else if .Values.store.persistence.enabled -}}
+{{- $_ := set $config "data_dir" "/var/lib/lockstep" -}}
+{{- end -}}
 {{- if .Values.tls.existingSecret -}}
 {{- $_ := set $config "tls_cert" "/etc/lockstep/tls/tls.crt" -}}
 {{- $_ := set $config "tls_key" "/etc/lockstep/tls/tls.key" -}}
