@@ -47,6 +47,7 @@ type Server struct {
 	Engine      dialect.Engine
 	Address     string // the URL of its maintenance database, with the user, without a password
 	Secret      secret.Stored
+	Facts       string    // what the last sync knew of the server as a whole, in discovery's own JSON; "": it was never synced
 	Generation  int64     // of the inventory; 0: it was never synced
 	Synced      time.Time // the last sync that was written
 	Tried       time.Time // the last sync that was tried
@@ -62,7 +63,7 @@ type NewServer struct {
 	ID          string
 	DisplayName string
 	Labels      map[string]string
-	Address     secret.Redacted // a target URL; a password in it becomes the secret
+	Address     secret.Redacted // the server's URL; a password in it becomes the secret
 	Secret      secret.Given    // of the administrator
 }
 
@@ -103,7 +104,7 @@ type Privilege struct {
 	User       string     `json:"user"`
 	Database   string     `json:"database"`
 	Schema     string     `json:"schema,omitempty"`
-	Privilege  string     `json:"privilege"` // as the engine spells it
+	Privilege  string     `json:"privilege"` // tells apart what a user has in one place
 	Attributes Attributes `json:"attributes,omitempty"`
 }
 
@@ -146,6 +147,22 @@ type Delta struct {
 	Databases  []Change[Database]
 	Users      []Change[User]
 	Privileges []Change[Privilege]
+	// Facts are those of the server as a whole; "": they stay.
+	Facts string
+	// Tenants says what became of tenants; nil: each is judged by the change of
+	// the database that its target names, letter by letter.
+	Tenants *TenantFates
+}
+
+// TenantFates are the tenants whose database is gone, and those whose is back.
+type TenantFates struct {
+	Vanished, Returned []TenantAt
+}
+
+// TenantAt is a tenant where it was when it was looked for: one that has moved
+// meanwhile is left alone.
+type TenantAt struct {
+	ID, Database, Schema string
 }
 
 // SyncResult is what a sync wrote.

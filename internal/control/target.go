@@ -37,7 +37,17 @@ type Address struct {
 // ParseAddress takes a target URL apart. Errors: TARGET_INVALID (Invalid); they
 // never repeat the URL.
 func ParseAddress(raw secret.Redacted) (Address, error) {
-	t, err := dialect.ParseTarget(raw.Reveal())
+	return parseAddress(raw, dialect.ParseTarget)
+}
+
+// ParseServerAddress is ParseAddress for the URL of a server, which may name no
+// database, and names a directory for SQLite.
+func ParseServerAddress(raw secret.Redacted) (Address, error) {
+	return parseAddress(raw, dialect.ParseServer)
+}
+
+func parseAddress(raw secret.Redacted, parse func(string) (dialect.Target, error)) (Address, error) {
+	t, err := parse(raw.Reveal())
 	if err != nil {
 		return Address{}, err
 	}
@@ -57,7 +67,7 @@ func ParseAddress(raw secret.Redacted) (Address, error) {
 	u.Fragment, u.RawFragment = "", ""
 	u.RawQuery = u.Query().Encode()
 	a := Address{URL: u.String(), Password: secret.New(t.Password()), Key: targetKey(t)}
-	a.Target, err = dialect.ParseTarget(a.URL)
+	a.Target, err = parse(a.URL)
 	return a, err
 }
 
@@ -114,15 +124,17 @@ func ResolveTenant(ctx context.Context, s Secrets, t *Tenant, server *Server) (d
 		}
 		stored, place = server.Secret, ServerPlace(server.ID)
 	}
-	return resolve(ctx, s, t.Target, stored, place)
+	return resolve(ctx, s, t.Target, stored, place, dialect.ParseTarget)
 }
 
 // ResolveServer returns a server's address with its secret.
 func ResolveServer(ctx context.Context, s Secrets, server *Server) (dialect.Target, error) {
-	return resolve(ctx, s, server.Address, server.Secret, ServerPlace(server.ID))
+	return resolve(ctx, s, server.Address, server.Secret, ServerPlace(server.ID), dialect.ParseServer)
 }
 
-func resolve(ctx context.Context, s Secrets, address string, stored secret.Stored, place string) (dialect.Target, error) {
+func resolve(
+	ctx context.Context, s Secrets, address string, stored secret.Stored, place string, parse func(string) (dialect.Target, error),
+) (dialect.Target, error) {
 	password, err := s.Resolve(ctx, stored, place)
 	if err != nil {
 		return dialect.Target{}, err
@@ -134,5 +146,5 @@ func resolve(ctx context.Context, s Secrets, address string, stored secret.Store
 	if !password.Empty() && u.User != nil {
 		u.User = url.UserPassword(u.User.Username(), password.Reveal())
 	}
-	return dialect.ParseTarget(u.String())
+	return parse(u.String())
 }

@@ -32,6 +32,10 @@ type TenantStore interface {
 	// database is not touched. Archiving once more changes nothing. revision 0:
 	// whichever it is at.
 	ArchiveTenant(ctx context.Context, id string, revision int64) (*Tenant, error)
+	// ForgetTenant takes back a registration that was made a moment ago, as if it
+	// had never been: its id and its target are free again. REVISION_MOVED
+	// (Conflict) when somebody has changed it since.
+	ForgetTenant(ctx context.Context, id string, revision int64) error
 	// SetTenantStatus says how the tenant is, and why. An archived tenant comes
 	// back so, unless its target was taken meanwhile.
 	SetTenantStatus(ctx context.Context, id string, s TenantStatus, note string) (*Tenant, error)

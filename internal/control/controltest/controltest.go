@@ -46,6 +46,8 @@ func Run(t *testing.T, h Harness) {
 		{"Servers", servers},
 		{"Sync", syncs},
 		{"SyncsDoNotInterleave", syncsDoNotInterleave},
+		{"TenantFates", fates},
+		{"ForgottenTenant", forgotten},
 		{"Claims", claims},
 		{"ClaimsRace", claimsRace},
 		{"Executions", executions},

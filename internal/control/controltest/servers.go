@@ -39,10 +39,15 @@ func servers(t *testing.T, h Harness) {
 	_, err = s.GetServer(t.Context(), "EU1")
 	refused(t, err, fault.NotFound, control.ReasonServerNotFound)
 	bad := aServer("eu 2")
-	bad.Address = secret.New("sqlite:/x.db")
+	bad.Address, bad.Secret = secret.New("sqlite:/tenants"), secret.Given{Inline: secret.New("r00t-pw")}
 	_, err = s.CreateServer(t.Context(), bad)
 	refused(t, err, fault.Invalid, control.ReasonServerInvalid)
-	assert.Len(t, fault.As(err).Violations, 2)
+	assert.Len(t, fault.As(err).Violations, 2, "the id, and a secret of nobody")
+	for id, address := range map[string]string{"files": "sqlite:/tenants", "bare": "mariadb://admin:r00t-pw@db.example.com:3306"} {
+		got, err := s.CreateServer(t.Context(), control.NewServer{ID: id, Address: secret.New(address)})
+		require.NoError(t, err, "no database needs to be named")
+		assert.NotContains(t, got.Address, "r00t-pw")
+	}
 
 	mysql := secret.New("mysql://admin@h/mysql")
 	_, err = s.UpdateServer(t.Context(), "eu1", control.ServerUpdate{Address: &mysql})
@@ -177,6 +182,53 @@ func changesOf(t *testing.T, s control.SyncStore, server string, want int) {
 	}
 	assert.JSONEq(t, `{"name":"acme","attributes":{"owner":"app"}}`, got[0].After)
 	assert.Empty(t, got[0].Before)
+}
+
+// fates: what the caller says of tenants counts, where they still are.
+func fates(t *testing.T, h Harness) {
+	s := openNew(t, h)
+	newServer(t, s, "eu1")
+	for _, id := range []string{"acme", "moved"} {
+		n := aTenant(id)
+		n.ServerID, n.Target = "eu1", secret.New("postgres://app:pw@db-eu1.example.com/"+id+"?schema=crm")
+		create(t, s, n)
+	}
+	at := control.TenantAt{ID: "acme", Database: "acme", Schema: "crm"}
+	d := control.Delta{Facts: `{"v":1}`, Tenants: &control.TenantFates{Vanished: []control.TenantAt{
+		at, {ID: "moved", Database: "elsewhere", Schema: "crm"}, {ID: "gone", Database: "gone"},
+	}}}
+	result, err := s.ApplySync(t.Context(), "eu1", 0, d)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"acme"}, result.TenantsVanished)
+	assert.JSONEq(t, `{"v":1}`, result.Server.Facts)
+	got, err := s.GetTenant(t.Context(), "acme")
+	require.NoError(t, err)
+	assert.Equal(t, control.TenantVanished, got.Status)
+
+	// A database of that very name says nothing when the caller has judged.
+	d = appeared("acme")
+	d.Tenants = &control.TenantFates{}
+	result, err = s.ApplySync(t.Context(), "eu1", 1, d)
+	require.NoError(t, err)
+	assert.Empty(t, result.TenantsReturned)
+	assert.JSONEq(t, `{"v":1}`, result.Server.Facts, "facts that are not given stay")
+	result, err = s.ApplySync(t.Context(), "eu1", 2, control.Delta{Tenants: &control.TenantFates{Returned: []control.TenantAt{at}}})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"acme"}, result.TenantsReturned)
+}
+
+// forgotten: a registration that is taken back leaves nothing.
+func forgotten(t *testing.T, h Harness) {
+	s := openNew(t, h)
+	made, err := s.CreateTenant(t.Context(), aTenant("acme"))
+	require.NoError(t, err)
+	refused(t, s.ForgetTenant(t.Context(), "acme", made.Revision+1), fault.Conflict, control.ReasonRevisionMoved)
+	require.NoError(t, s.ForgetTenant(t.Context(), "acme", made.Revision))
+	refused(t, s.ForgetTenant(t.Context(), "acme", made.Revision), fault.NotFound, control.ReasonTenantNotFound)
+	assert.Empty(t, all(t, s, control.TenantFilter{Archived: true}, 5))
+	again, err := s.CreateTenant(t.Context(), aTenant("acme"))
+	require.NoError(t, err)
+	assert.Equal(t, made.Target, again.Target)
 }
 
 // syncsDoNotInterleave: of syncs that compared with one inventory, one is written.

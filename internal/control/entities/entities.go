@@ -16,7 +16,7 @@ const Path = "github.com/lockstepdb/lockstep/control"
 // Version is raised with every change of tables.go: a patch for what no reader
 // can notice, a minor for what only adds, a major for what an older lockstep
 // could not work with.
-const Version = "v1.0.0"
+const Version = "v1.1.0"
 
 // Tables is the source of the module's only package.
 //

@@ -45,6 +45,7 @@ type Server struct {
 	SyncedAt    int64  `gorm:"not null"`
 	TriedAt     int64  `gorm:"not null"`
 	SyncError   string `gorm:"size:2000;not null"`
+	Facts       string `gorm:"not null;default:''"`
 	Revision    int64  `gorm:"not null"`
 	CreatedAt   int64  `gorm:"not null"`
 	UpdatedAt   int64  `gorm:"not null"`
@@ -99,6 +100,22 @@ type ServerChange struct {
 	ValueBefore string `gorm:"not null"`
 	ValueAfter  string `gorm:"not null"`
 	At          int64  `gorm:"not null"`
+}
+
+// Onboarding is what the onboarding of a tenant made, or is making: it is written
+// before and after each step, so that a crash leaves a record of what to undo.
+type Onboarding struct {
+	TenantID    string `gorm:"primaryKey;size:64"`
+	Tenant      Tenant `gorm:"constraint:OnDelete:CASCADE"`
+	ServerID    string `gorm:"size:64;not null"`
+	State       string `gorm:"size:16;not null"`
+	RequestID   string `gorm:"size:200;not null"`
+	Fingerprint string `gorm:"size:128;not null"`
+	Steps       string `gorm:"not null"`
+	MadeTables  string `gorm:"not null"`
+	Fence       int64  `gorm:"not null"`
+	CreatedAt   int64  `gorm:"not null"`
+	UpdatedAt   int64  `gorm:"not null"`
 }
 
 // Execution is one run of a request, by the request's id, across all replicas.

@@ -41,6 +41,12 @@ func (a adapter) DeleteServerGrant(ctx context.Context, arg query.DeleteServerGr
 	})
 }
 
+func (a adapter) DeleteTenant(ctx context.Context, arg query.DeleteTenantParams) (int64, error) {
+	return query.Get(ctx, a.watch, "DeleteTenant", func(ctx context.Context) (int64, error) {
+		return a.q.DeleteTenant(ctx, db.DeleteTenantParams(arg))
+	})
+}
+
 func (a adapter) DeleteTenantFacets(ctx context.Context, tenantID string) error {
 	return query.Do(ctx, a.watch, "DeleteTenantFacets", func(ctx context.Context) error { return a.q.DeleteTenantFacets(ctx, tenantID) })
 }

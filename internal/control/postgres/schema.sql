@@ -74,6 +74,7 @@ CREATE TABLE "servers" (
   "synced_at" bigint NOT NULL,
   "tried_at" bigint NOT NULL,
   "sync_error" varchar(2000) NOT NULL,
+  "facts" text NOT NULL DEFAULT '',
   "revision" bigint NOT NULL,
   "created_at" bigint NOT NULL,
   "updated_at" bigint NOT NULL,

@@ -24,8 +24,15 @@ WHERE id > @after AND (archived_at = 0 OR CAST(@archived AS BIGINT) = 1)
 ORDER BY id LIMIT CAST(@most AS BIGINT);
 
 -- name: AdvanceServer :execrows
-UPDATE servers SET generation = generation + 1, synced_at = @at, tried_at = @at, sync_error = ''
+UPDATE servers SET generation = generation + 1, synced_at = @at, tried_at = @at, sync_error = '',
+  facts = CASE WHEN CAST(@facts AS TEXT) = '' THEN facts ELSE CAST(@facts AS TEXT) END
 WHERE id = @id AND generation = @generation AND archived_at = 0;
+
+-- An onboarding changes what is on a server: a sync that began before it must
+-- look again. One that was never synced has nothing recorded to be wrong.
+
+-- name: OutdateServer :exec
+UPDATE servers SET generation = generation + 1 WHERE id = @id AND generation > 0;
 
 -- name: FailServerSync :execrows
 UPDATE servers SET tried_at = @at, sync_error = @sync_error WHERE id = @id;

@@ -20,6 +20,9 @@ UPDATE tenants SET
   status_note = @status_note, revision = @revision, updated_at = @updated_at, archived_at = @archived_at
 WHERE id = @id AND revision = @old_revision;
 
+-- name: DeleteTenant :execrows
+DELETE FROM tenants WHERE id = @id AND revision = @revision;
+
 -- name: DeleteTenantFacets :exec
 DELETE FROM tenant_facets WHERE tenant_id = @tenant_id;
 
@@ -71,3 +74,6 @@ UPDATE tenants SET secret = @secret, secret_key = @secret_key WHERE id = @id AND
 
 -- name: FindTenantByTarget :many
 SELECT id FROM tenants WHERE target_key = @target_key AND archived_at = 0;
+
+-- name: DeleteTenant :exec
+DELETE FROM tenants WHERE id = @id;

@@ -73,6 +73,7 @@ CREATE TABLE "servers" (
   "synced_at" integer NOT NULL,
   "tried_at" integer NOT NULL,
   "sync_error" text NOT NULL,
+  "facts" text NOT NULL DEFAULT '',
   "revision" integer NOT NULL,
   "created_at" integer NOT NULL,
   "updated_at" integer NOT NULL,

@@ -14,7 +14,7 @@ import (
 func serverOf(r *query.Server) (*control.Server, error) {
 	s := &control.Server{
 		ID: r.ID, DisplayName: r.DisplayName, Engine: dialect.Engine(r.Engine), Address: r.Address, Secret: secret.Decode(r.Secret),
-		Generation: r.Generation, Synced: moment(r.SyncedAt), Tried: moment(r.TriedAt), SyncError: r.SyncError, Revision: r.Revision,
+		Generation: r.Generation, Synced: moment(r.SyncedAt), Tried: moment(r.TriedAt), SyncError: r.SyncError, Facts: r.Facts, Revision: r.Revision,
 		Created: moment(r.CreatedAt), Updated: moment(r.UpdatedAt), Archived: moment(r.ArchivedAt),
 	}
 	return s, decode(r.Labels, &s.Labels, "labels of server "+r.ID)
@@ -74,21 +74,19 @@ func (s *Store) setServer(r *query.Server, labels map[string]string, address *se
 			c.fault("secret", err)
 		}
 	}
-	c.needsUser(r.Address, secret.Decode(r.Secret))
+	c.needsUser(r.Address, secret.Decode(r.Secret), dialect.ParseServer)
 	return c.err(control.ReasonServerInvalid, "server")
 }
 
 // setAddress returns the secret to store: the given one, or that of the address.
 func (*Store) setAddress(c *checks, r *query.Server, address secret.Redacted, given *secret.Given) *secret.Given {
-	a, err := control.ParseAddress(address)
+	a, err := control.ParseServerAddress(address)
 	switch {
 	case err != nil:
 		c.fault("address", err)
 		return given
 	case r.Engine != "" && r.Engine != string(a.Target.Engine):
 		c.report("address", "register another server", "the server is %s, and cannot become %s", r.Engine, a.Target.Engine)
-	case a.Target.Engine == dialect.SQLite:
-		c.report("address", "", "SQLite has no servers")
 	}
 	r.Engine, r.Address = string(a.Target.Engine), a.URL
 	if a.Password.Empty() {

@@ -15,7 +15,7 @@ func (s *Store) ApplySync(ctx context.Context, serverID string, generation int64
 	var out *control.SyncResult
 	err := s.write(ctx, func(ctx context.Context, q query.Queries) error {
 		w := &syncWriter{s: s, q: q, server: serverID, generation: generation + 1, at: micros(s.now()), out: &control.SyncResult{}}
-		if err := w.advance(ctx); err != nil {
+		if err := w.advance(ctx, d.Facts); err != nil {
 			return err
 		}
 		if err := w.apply(ctx, d); err != nil {
@@ -42,8 +42,8 @@ type syncWriter struct {
 	out        *control.SyncResult
 }
 
-func (w *syncWriter) advance(ctx context.Context) error {
-	n, err := w.q.AdvanceServer(ctx, query.AdvanceServerParams{At: w.at, ID: w.server, Generation: w.generation - 1})
+func (w *syncWriter) advance(ctx context.Context, facts string) error {
+	n, err := w.q.AdvanceServer(ctx, query.AdvanceServerParams{At: w.at, Facts: facts, ID: w.server, Generation: w.generation - 1})
 	if err != nil || n == 1 {
 		return err
 	}
@@ -62,6 +62,16 @@ func (w *syncWriter) advance(ctx context.Context) error {
 func (w *syncWriter) apply(ctx context.Context, d control.Delta) error {
 	for _, c := range d.Databases {
 		if err := w.database(ctx, c); err != nil {
+			return err
+		}
+		if d.Tenants == nil {
+			if err := w.tenants(ctx, c); err != nil {
+				return err
+			}
+		}
+	}
+	if d.Tenants != nil {
+		if err := w.fates(ctx, *d.Tenants); err != nil {
 			return err
 		}
 	}
@@ -93,21 +103,15 @@ func (w *syncWriter) database(ctx context.Context, c control.Change[control.Data
 		if err != nil {
 			return err
 		}
-		if err := w.known(n, name); err != nil {
-			return err
-		}
-	} else {
-		attributes, err := encode(c.Value.Attributes)
-		if err != nil {
-			return err
-		}
-		if err := w.q.PutServerDatabase(ctx, query.PutServerDatabaseParams{
-			ServerID: w.server, DBName: c.Value.Name, DBSchema: c.Value.Schema, Attributes: attributes, At: w.at,
-		}); err != nil {
-			return err
-		}
+		return w.known(n, name)
 	}
-	return w.tenants(ctx, c)
+	attributes, err := encode(c.Value.Attributes)
+	if err != nil {
+		return err
+	}
+	return w.q.PutServerDatabase(ctx, query.PutServerDatabaseParams{
+		ServerID: w.server, DBName: c.Value.Name, DBSchema: c.Value.Schema, Attributes: attributes, At: w.at,
+	})
 }
 
 // known proves that what vanished was there: else the delta was made from
@@ -132,6 +136,27 @@ func (w *syncWriter) tenants(ctx context.Context, c control.Change[control.Datab
 		}
 		if err := w.mark(ctx, locked, c.Kind); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// fates marks the tenants that are still where they were looked for.
+func (w *syncWriter) fates(ctx context.Context, all control.TenantFates) error {
+	for kind, list := range map[control.ChangeKind][]control.TenantAt{control.Vanished: all.Vanished, control.Appeared: all.Returned} {
+		for _, at := range list {
+			locked, err := w.q.LockTenant(ctx, at.ID)
+			switch {
+			case fault.ReasonOf(err) == reasonNoRow:
+				continue
+			case err != nil:
+				return err
+			case locked.ServerID != w.server || locked.DBName != at.Database || locked.DBSchema != at.Schema:
+				continue
+			}
+			if err := w.mark(ctx, locked, kind); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

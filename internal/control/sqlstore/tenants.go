@@ -116,7 +116,7 @@ func (s *Store) setTarget(c *checks, r *tenantRow, target *secret.Redacted, give
 	if stored.Kind() == secret.Server && r.ServerID == "" {
 		c.report("secret", "name the server, or give a secret", "the tenant is on no server whose secret it could use")
 	}
-	c.needsUser(r.Target, stored)
+	c.needsUser(r.Target, stored, dialect.ParseTarget)
 	return nil
 }
 
@@ -270,6 +270,27 @@ func (s *Store) ArchiveTenant(ctx context.Context, id string, revision int64) (*
 	return s.changeTenant(ctx, id, revision, func(_ context.Context, _ query.Queries, r *tenantRow) error {
 		s.setStatus(r, control.TenantArchived, r.StatusNote)
 		return nil
+	})
+}
+
+// ForgetTenant implements control.TenantStore.
+func (s *Store) ForgetTenant(ctx context.Context, id string, revision int64) error {
+	if !validID.MatchString(id) {
+		return noTenant(id)
+	}
+	return s.write(ctx, func(ctx context.Context, q query.Queries) error {
+		locked, err := q.LockTenant(ctx, id)
+		switch {
+		case err != nil:
+			return absent(err, control.ReasonTenantNotFound, "there is no tenant %q", id)
+		case locked.Revision != revision:
+			return moved("tenant", id, revision, locked.Revision)
+		}
+		if err := q.DeleteTenantFacets(ctx, id); err != nil {
+			return err
+		}
+		_, err = q.DeleteTenant(ctx, query.DeleteTenantParams{ID: id, Revision: revision})
+		return err
 	})
 }
 

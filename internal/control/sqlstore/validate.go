@@ -135,8 +135,8 @@ func (c *checks) fault(subject string, err error) {
 }
 
 // needsUser refuses a secret that nobody would be logged in with.
-func (c *checks) needsUser(address string, s secret.Stored) {
-	t, err := dialect.ParseTarget(address)
+func (c *checks) needsUser(address string, s secret.Stored, parse func(string) (dialect.Target, error)) {
+	t, err := parse(address)
 	if s.Kind() == secret.None || err != nil {
 		return
 	}

@@ -13,6 +13,7 @@ type Querier interface {
 	AdvanceServer(ctx context.Context, arg AdvanceServerParams) (int64, error)
 	CountTenantFacet(ctx context.Context, arg CountTenantFacetParams) (int64, error)
 	DeleteServerGrant(ctx context.Context, arg DeleteServerGrantParams) (int64, error)
+	DeleteTenant(ctx context.Context, arg DeleteTenantParams) (int64, error)
 	DeleteTenantFacets(ctx context.Context, tenantID string) error
 	ExtendExecution(ctx context.Context, arg ExtendExecutionParams) (int64, error)
 	FailServerSync(ctx context.Context, arg FailServerSyncParams) (int64, error)

@@ -55,7 +55,7 @@ func (q *Queries) LockExecution(ctx context.Context, requestID string) (Executio
 }
 
 const lockServer = `-- name: LockServer :one
-SELECT id, display_name, labels, engine, address, secret, secret_key, generation, synced_at, tried_at, sync_error, revision, created_at, updated_at, archived_at FROM servers WHERE id = ?1
+SELECT id, display_name, labels, engine, address, secret, secret_key, generation, synced_at, tried_at, sync_error, facts, revision, created_at, updated_at, archived_at FROM servers WHERE id = ?1
 `
 
 func (q *Queries) LockServer(ctx context.Context, id string) (Server, error) {
@@ -73,6 +73,7 @@ func (q *Queries) LockServer(ctx context.Context, id string) (Server, error) {
 		&i.SyncedAt,
 		&i.TriedAt,
 		&i.SyncError,
+		&i.Facts,
 		&i.Revision,
 		&i.CreatedAt,
 		&i.UpdatedAt,

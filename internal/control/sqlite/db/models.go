@@ -53,6 +53,7 @@ type Server struct {
 	SyncedAt    int64
 	TriedAt     int64
 	SyncError   string
+	Facts       string
 	Revision    int64
 	CreatedAt   int64
 	UpdatedAt   int64

@@ -10,18 +10,25 @@ import (
 )
 
 const advanceServer = `-- name: AdvanceServer :execrows
-UPDATE servers SET generation = generation + 1, synced_at = ?1, tried_at = ?1, sync_error = ''
-WHERE id = ?2 AND generation = ?3 AND archived_at = 0
+UPDATE servers SET generation = generation + 1, synced_at = ?1, tried_at = ?1, sync_error = '',
+  facts = CASE WHEN CAST(?2 AS TEXT) = '' THEN facts ELSE CAST(?2 AS TEXT) END
+WHERE id = ?3 AND generation = ?4 AND archived_at = 0
 `
 
 type AdvanceServerParams struct {
 	At         int64
+	Facts      string
 	ID         string
 	Generation int64
 }
 
 func (q *Queries) AdvanceServer(ctx context.Context, arg AdvanceServerParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, advanceServer, arg.At, arg.ID, arg.Generation)
+	result, err := q.db.ExecContext(ctx, advanceServer,
+		arg.At,
+		arg.Facts,
+		arg.ID,
+		arg.Generation,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -74,7 +81,7 @@ func (q *Queries) FailServerSync(ctx context.Context, arg FailServerSyncParams) 
 }
 
 const getServer = `-- name: GetServer :one
-SELECT id, display_name, labels, engine, address, secret, secret_key, generation, synced_at, tried_at, sync_error, revision, created_at, updated_at, archived_at FROM servers WHERE id = ?1
+SELECT id, display_name, labels, engine, address, secret, secret_key, generation, synced_at, tried_at, sync_error, facts, revision, created_at, updated_at, archived_at FROM servers WHERE id = ?1
 `
 
 func (q *Queries) GetServer(ctx context.Context, id string) (Server, error) {
@@ -92,6 +99,7 @@ func (q *Queries) GetServer(ctx context.Context, id string) (Server, error) {
 		&i.SyncedAt,
 		&i.TriedAt,
 		&i.SyncError,
+		&i.Facts,
 		&i.Revision,
 		&i.CreatedAt,
 		&i.UpdatedAt,
@@ -329,7 +337,7 @@ func (q *Queries) ListServerUsers(ctx context.Context, serverID string) ([]Serve
 }
 
 const listServers = `-- name: ListServers :many
-SELECT id, display_name, labels, engine, address, secret, secret_key, generation, synced_at, tried_at, sync_error, revision, created_at, updated_at, archived_at FROM servers
+SELECT id, display_name, labels, engine, address, secret, secret_key, generation, synced_at, tried_at, sync_error, facts, revision, created_at, updated_at, archived_at FROM servers
 WHERE id > ?1 AND (archived_at = 0 OR CAST(?2 AS BIGINT) = 1)
   AND (CAST(?3 AS TEXT) = '' OR engine = CAST(?3 AS TEXT))
 ORDER BY id LIMIT CAST(?4 AS BIGINT)
@@ -368,6 +376,7 @@ func (q *Queries) ListServers(ctx context.Context, arg ListServersParams) ([]Ser
 			&i.SyncedAt,
 			&i.TriedAt,
 			&i.SyncError,
+			&i.Facts,
 			&i.Revision,
 			&i.CreatedAt,
 			&i.UpdatedAt,

@@ -27,6 +27,23 @@ func (q *Queries) CountTenantFacet(ctx context.Context, arg CountTenantFacetPara
 	return count, err
 }
 
+const deleteTenant = `-- name: DeleteTenant :execrows
+DELETE FROM tenants WHERE id = ?1 AND revision = ?2
+`
+
+type DeleteTenantParams struct {
+	ID       string
+	Revision int64
+}
+
+func (q *Queries) DeleteTenant(ctx context.Context, arg DeleteTenantParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, deleteTenant, arg.ID, arg.Revision)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const deleteTenantFacets = `-- name: DeleteTenantFacets :exec
 DELETE FROM tenant_facets WHERE tenant_id = ?1
 `

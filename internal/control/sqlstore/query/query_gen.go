@@ -15,6 +15,7 @@ type AbandonExecutionParams struct {
 // AdvanceServerParams is of the queries.
 type AdvanceServerParams struct {
 	At         int64
+	Facts      string
 	ID         string
 	Generation int64
 }
@@ -53,6 +54,12 @@ type DeleteServerGrantParams struct {
 	DBName    string
 	DBSchema  string
 	Privilege string
+}
+
+// DeleteTenantParams is of the queries.
+type DeleteTenantParams struct {
+	ID       string
+	Revision int64
 }
 
 // Execution is of the queries.
@@ -480,6 +487,7 @@ type Server struct {
 	SyncedAt    int64
 	TriedAt     int64
 	SyncError   string
+	Facts       string
 	Revision    int64
 	CreatedAt   int64
 	UpdatedAt   int64
@@ -652,6 +660,7 @@ type Queries interface {
 	AdvanceServer(ctx context.Context, arg AdvanceServerParams) (int64, error)
 	CountTenantFacet(ctx context.Context, arg CountTenantFacetParams) (int64, error)
 	DeleteServerGrant(ctx context.Context, arg DeleteServerGrantParams) (int64, error)
+	DeleteTenant(ctx context.Context, arg DeleteTenantParams) (int64, error)
 	DeleteTenantFacets(ctx context.Context, tenantID string) error
 	ExtendExecution(ctx context.Context, arg ExtendExecutionParams) (int64, error)
 	FailServerSync(ctx context.Context, arg FailServerSyncParams) (int64, error)
