@@ -24,7 +24,8 @@ type verdict struct {
 
 // Classify implements dialect.Classifier by SQLSTATE:
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
-// The server's DETAIL is left out, since it quotes the values of rows.
+// The server's DETAIL is left out, since it quotes the values of rows, except
+// where it lists objects.
 func (*Dialect) Classify(err error) *fault.Error {
 	if err == nil {
 		return nil
@@ -37,7 +38,7 @@ func (*Dialect) Classify(err error) *fault.Error {
 	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		v := classifyState(pg.Code)
+		v := classifyState(stateOf(pg))
 		return fault.Wrap(err, v.kind, v.reason, "%s", detail(pg)).Suggest("%s", v.suggestion)
 	}
 	var connect *pgconn.ConnectError
@@ -86,11 +87,39 @@ func detail(e *pgconn.PgError) string {
 	if holdsValue(e.Code) {
 		message, _, _ = strings.Cut(message, ": ") // invalid input syntax for type integer: "secret"
 	}
+	if stateOf(e) == dependentObjects && e.Detail != "" {
+		names = append(names, dependents(e.Detail))
+	}
 	out := fmt.Sprintf("%s (SQLSTATE %s)", message, e.Code)
 	if len(names) > 0 {
 		out += ": " + strings.Join(names, ", ")
 	}
 	return out
+}
+
+// dependentObjects is dependent_objects_still_exist.
+const dependentObjects = "2BP01"
+
+// stateOf is the state that says why. For a type that something else stands on
+// (a view, a trigger, a policy) the server has only feature_not_supported, which
+// is much else too; the routine that reports it, a field of its own, tells.
+// PostgreSQL 16 moved the report from the one routine to the other.
+func stateOf(e *pgconn.PgError) string {
+	if e.Code == "0A000" && (e.Routine == "ATExecAlterColumnType" || e.Routine == "RememberAllDependentForRebuilding") {
+		return dependentObjects
+	}
+	return e.Code
+}
+
+// dependents shortens the list of what stands on an object, a line each: names
+// of objects, and no values.
+func dependents(list string) string {
+	const most = 5
+	lines := strings.Split(list, "\n")
+	if more := len(lines) - most; more > 0 {
+		lines = append(lines[:most], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(lines, "; ")
 }
 
 // holdsValue names the states whose message itself quotes a row's value behind
@@ -126,6 +155,8 @@ func classifyState(code string) verdict {
 		return verdict{fault.Conflict, "LOCK_TIMEOUT", "another session holds a lock on the table; try again when it is quieter, or allow a longer lock timeout"}
 	case "40P01":
 		return verdict{fault.Conflict, "DEADLOCK", "try again"}
+	case "55006":
+		return verdict{fault.Conflict, "OBJECT_IN_USE", "another session, or a trigger that is still to fire, uses the object; try again when it is quieter"}
 	case "40001":
 		return verdict{fault.Conflict, "SERIALIZATION", "try again"}
 	case "57014":
@@ -134,20 +165,31 @@ func classifyState(code string) verdict {
 		return verdict{fault.Denied, "DATABASE_PERMISSION", "grant the database user what the statement needs: it must own the tables, and may need CREATE on the schema or database"}
 	case "28000", "28P01":
 		return verdict{fault.Denied, "DATABASE_AUTH", "check the user and password of the target, and the server's pg_hba.conf"}
-	case "3D000":
+	case "3D000", "57P04":
 		return verdict{fault.NotFound, "DATABASE_UNKNOWN", "create the database first, or correct the target"}
 	case "3F000":
 		return verdict{fault.NotFound, "SCHEMA_UNKNOWN", "create the tenant's schema first, or grant the database user USAGE on it"}
-	case "2BP01":
+	case "42830":
+		return verdict{fault.Refused, "FOREIGN_KEY_TYPES", "give what the foreign key refers to a unique key"}
+	case dependentObjects:
 		return verdict{fault.Refused, "DEPENDENT_OBJECTS", "a view or another object depends on this; drop or change it first"}
+	}
+	return classifyServer(code)
+}
+
+// classifyServer knows the states for how the server is.
+func classifyServer(code string) verdict {
+	switch code {
 	case "25006":
 		return verdict{fault.Unavailable, "DATABASE_READ_ONLY", "connect to the primary server"}
 	case "53100":
 		return verdict{fault.Exhausted, "DISK_FULL", "free disk space on the server, then execute again"}
 	case "53300":
-		return verdict{fault.Exhausted, "TOO_MANY_CONNECTIONS", "try again when fewer sessions are open, or raise max_connections"}
+		return verdict{fault.Exhausted, "TOO_MANY_CONNECTIONS", "try again when fewer sessions are open, or raise max_connections or the connection limit of the user"}
 	case "57P01", "57P02", "57P03":
 		return verdict{fault.Unavailable, "DATABASE_SHUTDOWN", "try again once the server is up"}
+	case "25P03", "57P05":
+		return verdict{fault.Unavailable, "CONNECTION_LOST", "the server closed a session that was idle for too long: try again, or allow more idle time"}
 	case "25P02":
 		return verdict{fault.Bug, "TX_FAILED", ""}
 	}

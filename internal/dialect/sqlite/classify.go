@@ -49,8 +49,8 @@ type verdict struct {
 }
 
 // Classify implements dialect.Classifier by result code. SQLite has one code
-// for a missing and an existing object and for a syntax error, so these cannot
-// be told apart here.
+// for a missing and an existing object and for a syntax error; the transaction of
+// an execution tells these apart (explain), nothing here can.
 func (*Dialect) Classify(err error) *fault.Error {
 	if err == nil {
 		return nil

@@ -40,6 +40,8 @@ func (t *tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Re
 		t.failed = true
 		if ctx.Err() != nil {
 			err = ctx.Err() // the driver says "interrupted"
+		} else {
+			err = t.s.explain(ctx, query, err)
 		}
 	}
 	return res, err
