@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,10 +30,10 @@ var (
 	words  = []string{
 		"''", "' '", "'1'", "'01'", "' 7 '", "'+7'", "'-7'", "'1.5'", "'.5'", "'5.'", "'1e3'", "'1e'", "'1e99'", "'abc'", "'12abc'", "'0x1A'", "'-'", "'40000'", "'99999999999'",
 		"'true'", "'t'", "'of'", "'o'", "'yes'", "'nan'", "'NaN'", "'inf'", "'-Infinity'", "'99999.995'", "'1e400'", "'1e-400'", "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", "'{a0eebc999c0b4ef8bb6d6bb9bd380a11}'", "'a0eebc99'",
-		"'2020-02-28'", "'2020-02-31'", "'2020-1-1'", "'20200101'", "'2020-02-28 10:00:00'", "'2020-02-28T10:00:00.5'", "'2020-02-28 25:00:00'", "'1960-01-01'", "'2039-01-01 00:00:00'", "'2020-01-01 '",
+		"'2020-02-28'", "'2020-02-31'", "'2020-1-1'", "'20200101'", "'2020-02-28 10:00:00'", "'2020-02-28T10:00:00.5'", "'2020-02-28 25:00:00'", "'1960-01-01'", "'2039-01-01 00:00:00'", "'2020-01-01 '", "'0000-00-00'", "'2020-00-10'", "'2020-02-00 10:00:00'",
 		"'{}'", "'{'", "'null'", "'a'", "'b'", "'2'", "'ab  '", "'éèàü'", "'日本語'", "'a somewhat longer text'", "'10:00:00'",
 	}
-	moments = []string{"'2020-02-28 10:00:00'", "'2020-02-28 00:00:00'", "'1960-01-01 00:00:00'", "'2039-01-01 00:00:00'", "'2020-02-28 10:00:00.123456'"}
+	moments = []string{"'2020-02-28 10:00:00'", "'2020-02-28 00:00:00'", "'1960-01-01 00:00:00'", "'2039-01-01 00:00:00'", "'2020-02-28 10:00:00.123456'", "'0000-00-00 00:00:00'", "'2020-00-10 00:00:00'"}
 	flags   = []string{"true", "false"}
 )
 
@@ -109,7 +110,7 @@ func catalogue(l lab) []values {
 		{"varbinary(2)", nil},
 		{"datetime", moments},
 		{"datetime(6)", moments},
-		{"date", []string{"'2020-01-01'", "'1960-01-01'"}},
+		{"date", []string{"'2020-01-01'", "'1960-01-01'", "'0000-00-00'", "'2020-01-00'"}},
 		{"timestamp", moments},
 		{"time", []string{"'10:00:00'"}},
 		{"year", []string{"2020"}},
@@ -263,8 +264,17 @@ func (c *conversion) alter(literals []string) string {
 	require.NoError(c.t, run(c.t.Context(), c.session, "INSERT INTO "+table+" (c) VALUES ("+strings.Join(literals, "), (")+")"))
 	before, err := c.x.now, error(nil)
 	if on(c.l, "mysql", "mariadb") { // where a plan that fails leaves what ran
-		if f := c.x.d.Classify(run(c.t.Context(), c.session, fmt.Sprintf("ALTER TABLE %s MODIFY c %s NULL", table, c.to))); f != nil {
-			err = f
+		statements := []string{fmt.Sprintf("ALTER TABLE %s MODIFY c %s NULL", table, c.to)}
+		for _, st := range slices.Backward(c.x.plan(c.schema(c.to)).Statements) {
+			if st.On == "" { // the plan asks first
+				statements = append([]string{st.SQL}, statements...)
+			}
+		}
+		for _, statement := range statements {
+			if f := c.x.d.Classify(run(c.t.Context(), c.session, statement)); f != nil {
+				err = f
+				break
+			}
 		}
 	} else {
 		err = c.x.apply(c.x.plan(c.schema(c.to)))

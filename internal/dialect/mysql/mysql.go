@@ -94,7 +94,12 @@ func literal(s string) string {
 // rather than being cut, and without the modes that change what SQL means
 // (ANSI_QUOTES, NO_BACKSLASH_ESCAPES, PIPES_AS_CONCAT, REAL_AS_FLOAT):
 // https://dev.mysql.com/doc/refman/8.4/en/sql-mode.html
-const sqlMode = "STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+//
+// NO_ZERO_DATE and NO_ZERO_IN_DATE are left out. With them, a '0000-00-00' that an
+// application stored where its own mode allowed it makes every copy of its table
+// fail (error 1292), on the way back too, and a default of that kind every ALTER
+// TABLE (error 1067). That no new ones come is seen to by a guard; see render.go.
+const sqlMode = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 
 // Script implements dialect.Renderer: a script for the mysql or mariadb client,
 // which stops at the first error unless it is told --force. What ran before the

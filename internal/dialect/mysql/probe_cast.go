@@ -292,19 +292,21 @@ func (c *cast) textToText(long func(string) string) {
 // plainDate is how a date and time is written so that every version takes it.
 const plainDate = `^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?)?$`
 
-// toDate: a text is a date or none; a timestamp ends in 2038:
+// toDate: a text is a date or none, and one without a month or a day is none, as the
+// plan's guard has it; such a date that is there already stays. A timestamp ends in
+// 2038, and can be the zero date:
 // https://dev.mysql.com/doc/refman/8.4/en/datetime.html
 func (c *cast) toDate() {
 	moment := c.col
 	if class(c.f) == "text" {
 		moment = "CAST(" + c.col + " AS DATETIME(6))"
-		c.misfit(dialect.Unconvertible, "%s IS NOT NULL AND %s IS NULL", c.col, moment)
+		c.misfit(dialect.Unconvertible, "%[1]s IS NOT NULL AND (%[2]s IS NULL OR MONTH(%[2]s) = 0 OR DAYOFMONTH(%[2]s) = 0)", c.col, moment)
 		c.out.Misfits[0].QueryOnly = true
 		c.out.Doubt = fmt.Sprintf("%s IS NOT NULL AND %s NOT REGEXP '%s'", moment, c.col, plainDate)
 	}
 	switch {
 	case c.t.base == "timestamp" && c.f.base != "timestamp":
-		c.misfit(dialect.OutOfRange, "%s IS NOT NULL AND COALESCE(UNIX_TIMESTAMP(%s), 0) NOT BETWEEN 1 AND 2147483647.999999", moment, moment)
+		c.misfit(dialect.OutOfRange, "%[1]s IS NOT NULL AND %[1]s + 0 <> 0 AND COALESCE(UNIX_TIMESTAMP(%[1]s), 0) NOT BETWEEN 1 AND 2147483647.999999", moment)
 		c.out.Misfits[len(c.out.Misfits)-1].QueryOnly = class(c.f) == "text"
 		c.out.Value = moment
 	case c.t.base == "date":

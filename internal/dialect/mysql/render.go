@@ -188,34 +188,49 @@ func (r *render) comment(c diff.Change) error {
 	return nil
 }
 
-// guard is a question that is asked before anything changes: the engine would
-// fill a new NOT NULL column with zeros and empty strings, and MariaDB tells a
-// NULL that is in the way by the same number as a value that does not fit.
+// guard is a question that is asked before anything changes, because the engine
+// would not: it would fill a new NOT NULL column with zeros and empty strings, and
+// take texts such as '0000-00-00' as dates; and MariaDB tells a NULL that is in the
+// way by the same number as a value that does not fit.
 type guard struct {
 	column string // holds no NULL; "": the table has no rows
 	adds   string // the column to be added
+	dates  string // what column becomes, with no date that is none
 }
 
-// sql fails with error 1242, a subquery of more than one row, which nothing else
-// in a plan raises.
+// sql fails with error 1242, a subquery of more than one row, or 1690, a number out
+// of range, which nothing else in a plan raises in a statement that alters nothing.
 func (g guard) sql(table string) string {
-	where := ""
-	if g.column != "" {
-		where = " WHERE " + quote(g.column) + " IS NULL"
+	switch {
+	case g.dates != "":
+		date := "CAST(" + quote(g.column) + " AS DATE)"
+		return fmt.Sprintf("SET @lockstep_check = EXP(1000 * EXISTS (SELECT 1 FROM %s WHERE MONTH(%s) = 0 OR DAYOFMONTH(%s) = 0))", quote(table), date, date)
+	case g.column != "":
+		return twice("SELECT 1 FROM " + quote(table) + " WHERE " + quote(g.column) + " IS NULL")
 	}
-	return "SET @lockstep_check = (SELECT n FROM (SELECT 1 AS n UNION ALL SELECT 2) AS two WHERE EXISTS (SELECT 1 FROM " +
-		quote(table) + where + "))"
+	return twice("SELECT 1 FROM " + quote(table))
+}
+
+// twice fails when a query finds a row.
+func twice(query string) string {
+	return "SET @lockstep_check = (SELECT n FROM (SELECT 1 AS n UNION ALL SELECT 2) AS two WHERE EXISTS (" + query + "))"
 }
 
 func (g guard) summary(table string) string {
-	if g.column != "" {
+	switch {
+	case g.dates != "":
+		return fmt.Sprintf("check that no value of %s of %s becomes a date without a month or a day", g.column, table)
+	case g.column != "":
 		return fmt.Sprintf("check that %s of %s holds no NULL", g.column, table)
 	}
 	return fmt.Sprintf("check that %s has no rows, which would have no value for %s", table, g.adds)
 }
 
 func (g guard) hazard(table string) string {
-	if g.column != "" {
+	switch {
+	case g.dates != "":
+		return fmt.Sprintf("fails when a value of %s, such as 0000-00-00, would become a %s without a month or a day", g.column, g.dates)
+	case g.column != "":
 		return "fails when " + g.column + " holds NULL"
 	}
 	return "fails when " + table + " has rows: " + g.adds + " is NOT NULL without a default"

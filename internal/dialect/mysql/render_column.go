@@ -162,6 +162,9 @@ func (r *render) describe(c diff.Change, from, to *schema.Column) {
 	case diff.AspectType:
 		say("change %s of %s from %s to %s", c.Name, r.name, from.Physical, to.Physical)
 		r.group.hazards = append(r.group.hazards, r.retypeHazards(from, to)...)
+		if f, t := class(parseType(from.Physical)), parseType(to.Physical); class(t) == "date" && slices.Contains([]string{"text", "bytes", "number"}, f) {
+			r.guards = append(r.guards, guard{column: c.Name, dates: t.head()})
+		}
 	case diff.AspectNull:
 		if to.Nullable {
 			say("allow NULL in %s of %s", c.Name, r.name)
