@@ -111,7 +111,9 @@ func classifyNumber(n uint16) verdict {
 		return verdict{fault.Refused, "DATA_DUPLICATE", "remove the duplicate values first; " + mendData}
 	case 1048, 1138, 1242, 1263, 1364:
 		return verdict{fault.Refused, "DATA_NULL", "fill the NULL values first, or give the column a default; " + mendData}
-	case 1216, 1217, 1451, 1452:
+	case 1217, 1451: // MariaDB says so of a table, too
+		return verdict{fault.Refused, "DATA_ORPHAN", "rows of another table, or its foreign key, refer to what goes: remove or change them first; " + mendData}
+	case 1216, 1452:
 		return verdict{fault.Refused, "DATA_ORPHAN", "remove the rows that refer to nothing, or bring what they refer to; " + mendData}
 	case 3819, 4025:
 		return verdict{fault.Refused, "DATA_CHECK", "some rows violate the check; " + mendData}
@@ -141,11 +143,11 @@ func classifyNumber(n uint16) verdict {
 		return verdict{fault.NotFound, "DATABASE_UNKNOWN", "create the database first, or correct the target"}
 	case 1290, 1792, 1836, 3989:
 		return verdict{fault.Unavailable, "DATABASE_READ_ONLY", "connect to the primary server"}
-	case 1021, 1114, 1878:
+	case 3, 20, 1021, 1026, 1114, 1878: // the first two are of the server's file layer, mysys
 		return verdict{fault.Exhausted, "DISK_FULL", "free disk space on the server, then execute again"}
 	case 1040, 1203, 1226:
-		return verdict{fault.Exhausted, "TOO_MANY_CONNECTIONS", "try again when fewer sessions are open, or raise max_connections"}
-	case 1037, 1038, 1041, 1059, 1069, 1070, 1071, 1074, 1117, 1118, 1153, 1206:
+		return verdict{fault.Exhausted, "TOO_MANY_CONNECTIONS", "try again when fewer sessions are open, or raise max_connections or the connection limit of the user"}
+	case 1037, 1038, 1041, 1059, 1069, 1070, 1071, 1074, 1117, 1118, 1153, 1206, 1461:
 		return verdict{fault.Exhausted, "LIMIT_REACHED", "the server ran into one of its limits"}
 	case 1053, 1077, 1079:
 		return verdict{fault.Unavailable, "DATABASE_SHUTDOWN", "try again once the server is up"}
