@@ -24,6 +24,7 @@ type Store interface {
 	TenantStore
 	ServerStore
 	SyncStore
+	OnboardingStore
 	ExecutionStore
 	AuditStore
 	TokenStore
@@ -66,6 +67,8 @@ const (
 	ReasonAuditNotFound     = "AUDIT_OPERATION_NOT_FOUND"
 	ReasonAuditBroken       = "AUDIT_CHAIN_BROKEN"
 	ReasonTokenNotFound     = "TOKEN_NOT_FOUND"
+	ReasonOnboardingUnknown = "ONBOARDING_NOT_FOUND"
+	ReasonOnboardingLost    = "ONBOARDING_TAKEN_OVER" // somebody else holds its lease now
 	ReasonTokenExists       = "TOKEN_EXISTS"
 	ReasonLeaseHeld         = "LEASE_HELD"
 	ReasonLeaseLost         = "LEASE_LOST"

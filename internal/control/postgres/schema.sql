@@ -62,6 +62,51 @@ CREATE TABLE "leases" (
   PRIMARY KEY ("name")
 );
 
+CREATE TABLE "tenants" (
+  "id" varchar(64) NOT NULL,
+  "display_name" varchar(200) NOT NULL,
+  "labels" text NOT NULL,
+  "engine" varchar(16) NOT NULL,
+  "server_id" varchar(64) NOT NULL,
+  "db_name" varchar(500) NOT NULL,
+  "db_schema" varchar(200) NOT NULL,
+  "target" text NOT NULL,
+  "target_key" varchar(64) NOT NULL,
+  "secret" text NOT NULL,
+  "secret_key" varchar(64) NOT NULL,
+  "modules" text NOT NULL,
+  "strategy" varchar(16) NOT NULL,
+  "status" varchar(16) NOT NULL,
+  "status_before" varchar(16) NOT NULL,
+  "status_note" varchar(2000) NOT NULL,
+  "revision" bigint NOT NULL,
+  "created_at" bigint NOT NULL,
+  "updated_at" bigint NOT NULL,
+  "archived_at" bigint NOT NULL,
+  PRIMARY KEY ("id")
+);
+
+CREATE INDEX "idx_tenants_place" ON "tenants" ("server_id", "db_name", "db_schema");
+
+CREATE UNIQUE INDEX "idx_tenants_target" ON "tenants" ("target_key") WHERE archived_at = 0;
+
+CREATE INDEX "idx_tenants_secret_key" ON "tenants" ("secret_key");
+
+CREATE TABLE "onboardings" (
+  "tenant_id" varchar(64) NOT NULL,
+  "server_id" varchar(64) NOT NULL,
+  "state" varchar(16) NOT NULL,
+  "request_id" varchar(200) NOT NULL,
+  "fingerprint" varchar(128) NOT NULL,
+  "steps" text NOT NULL,
+  "made_tables" text NOT NULL,
+  "fence" bigint NOT NULL,
+  "created_at" bigint NOT NULL,
+  "updated_at" bigint NOT NULL,
+  PRIMARY KEY ("tenant_id"),
+  CONSTRAINT "fk_onboardings_tenant" FOREIGN KEY ("tenant_id") REFERENCES "tenants" ("id") ON DELETE CASCADE
+);
+
 CREATE TABLE "servers" (
   "id" varchar(64) NOT NULL,
   "display_name" varchar(200) NOT NULL,
@@ -132,36 +177,6 @@ CREATE TABLE "server_users" (
   PRIMARY KEY ("server_id", "name"),
   CONSTRAINT "fk_server_users_server" FOREIGN KEY ("server_id") REFERENCES "servers" ("id") ON DELETE CASCADE
 );
-
-CREATE TABLE "tenants" (
-  "id" varchar(64) NOT NULL,
-  "display_name" varchar(200) NOT NULL,
-  "labels" text NOT NULL,
-  "engine" varchar(16) NOT NULL,
-  "server_id" varchar(64) NOT NULL,
-  "db_name" varchar(500) NOT NULL,
-  "db_schema" varchar(200) NOT NULL,
-  "target" text NOT NULL,
-  "target_key" varchar(64) NOT NULL,
-  "secret" text NOT NULL,
-  "secret_key" varchar(64) NOT NULL,
-  "modules" text NOT NULL,
-  "strategy" varchar(16) NOT NULL,
-  "status" varchar(16) NOT NULL,
-  "status_before" varchar(16) NOT NULL,
-  "status_note" varchar(2000) NOT NULL,
-  "revision" bigint NOT NULL,
-  "created_at" bigint NOT NULL,
-  "updated_at" bigint NOT NULL,
-  "archived_at" bigint NOT NULL,
-  PRIMARY KEY ("id")
-);
-
-CREATE INDEX "idx_tenants_place" ON "tenants" ("server_id", "db_name", "db_schema");
-
-CREATE UNIQUE INDEX "idx_tenants_target" ON "tenants" ("target_key") WHERE archived_at = 0;
-
-CREATE INDEX "idx_tenants_secret_key" ON "tenants" ("secret_key");
 
 CREATE TABLE "tenant_facets" (
   "facet" varchar(1000) NOT NULL,

@@ -74,6 +74,3 @@ UPDATE tenants SET secret = @secret, secret_key = @secret_key WHERE id = @id AND
 
 -- name: FindTenantByTarget :many
 SELECT id FROM tenants WHERE target_key = @target_key AND archived_at = 0;
-
--- name: DeleteTenant :exec
-DELETE FROM tenants WHERE id = @id;

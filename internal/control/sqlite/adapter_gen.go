@@ -35,6 +35,12 @@ func (a adapter) CountTenantFacet(ctx context.Context, arg query.CountTenantFace
 	})
 }
 
+func (a adapter) DeleteOnboarding(ctx context.Context, arg query.DeleteOnboardingParams) (int64, error) {
+	return query.Get(ctx, a.watch, "DeleteOnboarding", func(ctx context.Context) (int64, error) {
+		return a.q.DeleteOnboarding(ctx, db.DeleteOnboardingParams(arg))
+	})
+}
+
 func (a adapter) DeleteServerGrant(ctx context.Context, arg query.DeleteServerGrantParams) (int64, error) {
 	return query.Get(ctx, a.watch, "DeleteServerGrant", func(ctx context.Context) (int64, error) {
 		return a.q.DeleteServerGrant(ctx, db.DeleteServerGrantParams(arg))
@@ -102,6 +108,13 @@ func (a adapter) GetExecution(ctx context.Context, requestID string) (query.Exec
 	})
 }
 
+func (a adapter) GetOnboarding(ctx context.Context, tenantID string) (query.Onboarding, error) {
+	return query.Get(ctx, a.watch, "GetOnboarding", func(ctx context.Context) (query.Onboarding, error) {
+		row, err := a.q.GetOnboarding(ctx, tenantID)
+		return query.Onboarding(row), err
+	})
+}
+
 func (a adapter) GetServer(ctx context.Context, id string) (query.Server, error) {
 	return query.Get(ctx, a.watch, "GetServer", func(ctx context.Context) (query.Server, error) {
 		row, err := a.q.GetServer(ctx, id)
@@ -142,6 +155,10 @@ func (a adapter) InsertExecution(ctx context.Context, arg query.InsertExecutionP
 
 func (a adapter) InsertLease(ctx context.Context, name string) error {
 	return query.Do(ctx, a.watch, "InsertLease", func(ctx context.Context) error { return a.q.InsertLease(ctx, name) })
+}
+
+func (a adapter) InsertOnboarding(ctx context.Context, arg query.InsertOnboardingParams) error {
+	return query.Do(ctx, a.watch, "InsertOnboarding", func(ctx context.Context) error { return a.q.InsertOnboarding(ctx, db.InsertOnboardingParams(arg)) })
 }
 
 func (a adapter) InsertServer(ctx context.Context, arg query.InsertServerParams) error {
@@ -298,6 +315,10 @@ func (a adapter) MoveAuditHead(ctx context.Context, arg query.MoveAuditHeadParam
 	})
 }
 
+func (a adapter) OutdateServer(ctx context.Context, id string) error {
+	return query.Do(ctx, a.watch, "OutdateServer", func(ctx context.Context) error { return a.q.OutdateServer(ctx, id) })
+}
+
 func (a adapter) Ping(ctx context.Context) (int64, error) {
 	return query.Get(ctx, a.watch, "Ping", func(ctx context.Context) (int64, error) {
 		return a.q.Ping(ctx)
@@ -407,6 +428,12 @@ func (a adapter) TakeOverExecution(ctx context.Context, arg query.TakeOverExecut
 func (a adapter) TouchToken(ctx context.Context, arg query.TouchTokenParams) (int64, error) {
 	return query.Get(ctx, a.watch, "TouchToken", func(ctx context.Context) (int64, error) {
 		return a.q.TouchToken(ctx, db.TouchTokenParams(arg))
+	})
+}
+
+func (a adapter) UpdateOnboarding(ctx context.Context, arg query.UpdateOnboardingParams) (int64, error) {
+	return query.Get(ctx, a.watch, "UpdateOnboarding", func(ctx context.Context) (int64, error) {
+		return a.q.UpdateOnboarding(ctx, db.UpdateOnboardingParams(arg))
 	})
 }
 

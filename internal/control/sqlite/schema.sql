@@ -61,6 +61,51 @@ CREATE TABLE "leases" (
   PRIMARY KEY ("name")
 );
 
+CREATE TABLE "tenants" (
+  "id" text NOT NULL,
+  "display_name" text NOT NULL,
+  "labels" text NOT NULL,
+  "engine" text NOT NULL,
+  "server_id" text NOT NULL,
+  "db_name" text NOT NULL,
+  "db_schema" text NOT NULL,
+  "target" text NOT NULL,
+  "target_key" text NOT NULL,
+  "secret" text NOT NULL,
+  "secret_key" text NOT NULL,
+  "modules" text NOT NULL,
+  "strategy" text NOT NULL,
+  "status" text NOT NULL,
+  "status_before" text NOT NULL,
+  "status_note" text NOT NULL,
+  "revision" integer NOT NULL,
+  "created_at" integer NOT NULL,
+  "updated_at" integer NOT NULL,
+  "archived_at" integer NOT NULL,
+  PRIMARY KEY ("id")
+);
+
+CREATE INDEX "idx_tenants_place" ON "tenants" ("server_id", "db_name", "db_schema");
+
+CREATE UNIQUE INDEX "idx_tenants_target" ON "tenants" ("target_key") WHERE archived_at = 0;
+
+CREATE INDEX "idx_tenants_secret_key" ON "tenants" ("secret_key");
+
+CREATE TABLE "onboardings" (
+  "tenant_id" text NOT NULL,
+  "server_id" text NOT NULL,
+  "state" text NOT NULL,
+  "request_id" text NOT NULL,
+  "fingerprint" text NOT NULL,
+  "steps" text NOT NULL,
+  "made_tables" text NOT NULL,
+  "fence" integer NOT NULL,
+  "created_at" integer NOT NULL,
+  "updated_at" integer NOT NULL,
+  PRIMARY KEY ("tenant_id"),
+  CONSTRAINT "fk_onboardings_tenant" FOREIGN KEY ("tenant_id") REFERENCES "tenants" ("id") ON DELETE CASCADE
+);
+
 CREATE TABLE "servers" (
   "id" text NOT NULL,
   "display_name" text NOT NULL,
@@ -131,36 +176,6 @@ CREATE TABLE "server_users" (
   PRIMARY KEY ("server_id", "name"),
   CONSTRAINT "fk_server_users_server" FOREIGN KEY ("server_id") REFERENCES "servers" ("id") ON DELETE CASCADE
 );
-
-CREATE TABLE "tenants" (
-  "id" text NOT NULL,
-  "display_name" text NOT NULL,
-  "labels" text NOT NULL,
-  "engine" text NOT NULL,
-  "server_id" text NOT NULL,
-  "db_name" text NOT NULL,
-  "db_schema" text NOT NULL,
-  "target" text NOT NULL,
-  "target_key" text NOT NULL,
-  "secret" text NOT NULL,
-  "secret_key" text NOT NULL,
-  "modules" text NOT NULL,
-  "strategy" text NOT NULL,
-  "status" text NOT NULL,
-  "status_before" text NOT NULL,
-  "status_note" text NOT NULL,
-  "revision" integer NOT NULL,
-  "created_at" integer NOT NULL,
-  "updated_at" integer NOT NULL,
-  "archived_at" integer NOT NULL,
-  PRIMARY KEY ("id")
-);
-
-CREATE INDEX "idx_tenants_place" ON "tenants" ("server_id", "db_name", "db_schema");
-
-CREATE UNIQUE INDEX "idx_tenants_target" ON "tenants" ("target_key") WHERE archived_at = 0;
-
-CREATE INDEX "idx_tenants_secret_key" ON "tenants" ("secret_key");
 
 CREATE TABLE "tenant_facets" (
   "facet" text NOT NULL,

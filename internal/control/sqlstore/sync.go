@@ -176,6 +176,8 @@ func (w *syncWriter) mark(ctx context.Context, locked query.Tenant, kind control
 	switch {
 	case locked.ArchivedAt != 0:
 		return nil
+	case locked.Status == string(control.TenantOnboarding), locked.Status == string(control.TenantFailed):
+		return nil // what is made, and what is left, is for the onboarding to say
 	case kind == control.Vanished && !vanished:
 		r.StatusBefore, r.Status, r.StatusNote = r.Status, string(control.TenantVanished), "the last sync did not find its database on "+w.server
 		w.out.TenantsVanished = append(w.out.TenantsVanished, r.ID)

@@ -20,24 +20,27 @@ func (s *Store) CreateTenant(ctx context.Context, t control.NewTenant) (*control
 	if err != nil {
 		return nil, err
 	}
-	err = s.write(ctx, func(ctx context.Context, q query.Queries) error {
-		_, err := q.GetTenant(ctx, r.ID)
-		if err == nil {
-			return fault.New(fault.Exists, control.ReasonTenantExists, "there is a tenant %s already", r.ID).
-				Suggest("choose another id, or update that tenant; archived tenants keep their ids")
-		}
-		if fault.ReasonOf(err) != reasonNoRow {
-			return err
-		}
-		if err := placeable(ctx, q, r); err != nil {
-			return err
-		}
-		return r.insert(ctx, q)
-	})
+	err = s.write(ctx, func(ctx context.Context, q query.Queries) error { return register(ctx, q, r) })
 	if err != nil {
 		return nil, err
 	}
 	return tenantOf(&r.Tenant)
+}
+
+// register writes a new tenant, if its id and its place are free.
+func register(ctx context.Context, q query.Queries, r *tenantRow) error {
+	_, err := q.GetTenant(ctx, r.ID)
+	if err == nil {
+		return fault.New(fault.Exists, control.ReasonTenantExists, "there is a tenant %s already", r.ID).
+			Suggest("choose another id, or update that tenant; archived tenants keep their ids")
+	}
+	if fault.ReasonOf(err) != reasonNoRow {
+		return err
+	}
+	if err := placeable(ctx, q, r); err != nil {
+		return err
+	}
+	return r.insert(ctx, q)
 }
 
 // newTenant checks and completes a new tenant.

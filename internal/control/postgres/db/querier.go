@@ -12,6 +12,7 @@ type Querier interface {
 	AbandonExecution(ctx context.Context, arg AbandonExecutionParams) (int64, error)
 	AdvanceServer(ctx context.Context, arg AdvanceServerParams) (int64, error)
 	CountTenantFacet(ctx context.Context, arg CountTenantFacetParams) (int64, error)
+	DeleteOnboarding(ctx context.Context, arg DeleteOnboardingParams) (int64, error)
 	DeleteServerGrant(ctx context.Context, arg DeleteServerGrantParams) (int64, error)
 	DeleteTenant(ctx context.Context, arg DeleteTenantParams) (int64, error)
 	DeleteTenantFacets(ctx context.Context, tenantID string) error
@@ -24,6 +25,7 @@ type Querier interface {
 	GetAuditHead(ctx context.Context) (AuditHead, error)
 	GetAuditOperation(ctx context.Context, operationID string) ([]AuditEntry, error)
 	GetExecution(ctx context.Context, requestID string) (Execution, error)
+	GetOnboarding(ctx context.Context, tenantID string) (Onboarding, error)
 	GetServer(ctx context.Context, id string) (Server, error)
 	GetTenant(ctx context.Context, id string) (Tenant, error)
 	GetToken(ctx context.Context, id string) (Token, error)
@@ -33,6 +35,9 @@ type Querier interface {
 	InsertExecution(ctx context.Context, arg InsertExecutionParams) (int64, error)
 	// Leases: exclusive rights that end by themselves.
 	InsertLease(ctx context.Context, name string) error
+	// Onboardings: what each made, by the tenant. Who holds the tenant's lease with a
+	// higher fence has taken over, and an older holder writes nothing any more.
+	InsertOnboarding(ctx context.Context, arg InsertOnboardingParams) error
 	// Servers, and what a sync found on them.
 	InsertServer(ctx context.Context, arg InsertServerParams) error
 	InsertServerChange(ctx context.Context, arg InsertServerChangeParams) error
@@ -63,6 +68,9 @@ type Querier interface {
 	LockServer(ctx context.Context, id string) (Server, error)
 	LockTenant(ctx context.Context, id string) (Tenant, error)
 	MoveAuditHead(ctx context.Context, arg MoveAuditHeadParams) (int64, error)
+	// An onboarding changes what is on a server: a sync that began before it must
+	// look again. One that was never synced has nothing recorded to be wrong.
+	OutdateServer(ctx context.Context, id string) error
 	Ping(ctx context.Context) (int64, error)
 	PutServerDatabase(ctx context.Context, arg PutServerDatabaseParams) error
 	PutServerGrant(ctx context.Context, arg PutServerGrantParams) error
@@ -84,6 +92,7 @@ type Querier interface {
 	TakeLease(ctx context.Context, arg TakeLeaseParams) ([]int64, error)
 	TakeOverExecution(ctx context.Context, arg TakeOverExecutionParams) (int64, error)
 	TouchToken(ctx context.Context, arg TouchTokenParams) (int64, error)
+	UpdateOnboarding(ctx context.Context, arg UpdateOnboardingParams) (int64, error)
 	UpdateServer(ctx context.Context, arg UpdateServerParams) (int64, error)
 	UpdateTenant(ctx context.Context, arg UpdateTenantParams) (int64, error)
 	VanishServerDatabase(ctx context.Context, arg VanishServerDatabaseParams) (int64, error)

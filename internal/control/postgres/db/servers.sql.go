@@ -435,6 +435,18 @@ func (q *Queries) ListServersToRewrap(ctx context.Context, arg ListServersToRewr
 	return items, nil
 }
 
+const outdateServer = `-- name: OutdateServer :exec
+
+UPDATE servers SET generation = generation + 1 WHERE id = $1 AND generation > 0
+`
+
+// An onboarding changes what is on a server: a sync that began before it must
+// look again. One that was never synced has nothing recorded to be wrong.
+func (q *Queries) OutdateServer(ctx context.Context, id string) error {
+	_, err := q.db.ExecContext(ctx, outdateServer, id)
+	return err
+}
+
 const putServerDatabase = `-- name: PutServerDatabase :exec
 INSERT INTO server_databases (server_id, db_name, db_schema, attributes, seen_at, changed_at, vanished_at)
 VALUES ($1, $2, $3, $4, $5, $5, 0)

@@ -41,6 +41,19 @@ type Execution struct {
 	FinishedAt  int64
 }
 
+type Onboarding struct {
+	TenantID    string
+	ServerID    string
+	State       string
+	RequestID   string
+	Fingerprint string
+	Steps       string
+	MadeTables  string
+	Fence       int64
+	CreatedAt   int64
+	UpdatedAt   int64
+}
+
 type Server struct {
 	ID          string
 	DisplayName string

@@ -47,6 +47,12 @@ type CountTenantFacetParams struct {
 	Most  int64
 }
 
+// DeleteOnboardingParams is of the queries.
+type DeleteOnboardingParams struct {
+	TenantID string
+	Fence    int64
+}
+
 // DeleteServerGrantParams is of the queries.
 type DeleteServerGrantParams struct {
 	ServerID  string
@@ -135,6 +141,20 @@ type InsertExecutionParams struct {
 	Owner       string
 	LeaseUntil  int64
 	StartedAt   int64
+}
+
+// InsertOnboardingParams is of the queries.
+type InsertOnboardingParams struct {
+	TenantID    string
+	ServerID    string
+	State       string
+	RequestID   string
+	Fingerprint string
+	Steps       string
+	MadeTables  string
+	Fence       int64
+	CreatedAt   int64
+	UpdatedAt   int64
 }
 
 // InsertServerChangeParams is of the queries.
@@ -350,6 +370,20 @@ type MoveAuditHeadParams struct {
 	Hash   string
 	At     int64
 	OldSeq int64
+}
+
+// Onboarding is of the queries.
+type Onboarding struct {
+	TenantID    string
+	ServerID    string
+	State       string
+	RequestID   string
+	Fingerprint string
+	Steps       string
+	MadeTables  string
+	Fence       int64
+	CreatedAt   int64
+	UpdatedAt   int64
 }
 
 // PutServerDatabaseParams is of the queries.
@@ -601,6 +635,16 @@ type TouchTokenParams struct {
 	NotSince int64
 }
 
+// UpdateOnboardingParams is of the queries.
+type UpdateOnboardingParams struct {
+	State      string
+	Steps      string
+	MadeTables string
+	Fence      int64
+	UpdatedAt  int64
+	TenantID   string
+}
+
 // UpdateServerParams is of the queries.
 type UpdateServerParams struct {
 	DisplayName string
@@ -659,6 +703,7 @@ type Queries interface {
 	AbandonExecution(ctx context.Context, arg AbandonExecutionParams) (int64, error)
 	AdvanceServer(ctx context.Context, arg AdvanceServerParams) (int64, error)
 	CountTenantFacet(ctx context.Context, arg CountTenantFacetParams) (int64, error)
+	DeleteOnboarding(ctx context.Context, arg DeleteOnboardingParams) (int64, error)
 	DeleteServerGrant(ctx context.Context, arg DeleteServerGrantParams) (int64, error)
 	DeleteTenant(ctx context.Context, arg DeleteTenantParams) (int64, error)
 	DeleteTenantFacets(ctx context.Context, tenantID string) error
@@ -670,6 +715,7 @@ type Queries interface {
 	GetAuditHead(ctx context.Context) (AuditHead, error)
 	GetAuditOperation(ctx context.Context, operationID string) ([]AuditEntry, error)
 	GetExecution(ctx context.Context, requestID string) (Execution, error)
+	GetOnboarding(ctx context.Context, tenantID string) (Onboarding, error)
 	GetServer(ctx context.Context, id string) (Server, error)
 	GetTenant(ctx context.Context, id string) (Tenant, error)
 	GetToken(ctx context.Context, id string) (Token, error)
@@ -677,6 +723,7 @@ type Queries interface {
 	InsertAuditEntry(ctx context.Context, arg InsertAuditEntryParams) error
 	InsertExecution(ctx context.Context, arg InsertExecutionParams) (int64, error)
 	InsertLease(ctx context.Context, name string) error
+	InsertOnboarding(ctx context.Context, arg InsertOnboardingParams) error
 	InsertServer(ctx context.Context, arg InsertServerParams) error
 	InsertServerChange(ctx context.Context, arg InsertServerChangeParams) error
 	InsertTenant(ctx context.Context, arg InsertTenantParams) error
@@ -701,6 +748,7 @@ type Queries interface {
 	LockServer(ctx context.Context, id string) (Server, error)
 	LockTenant(ctx context.Context, id string) (Tenant, error)
 	MoveAuditHead(ctx context.Context, arg MoveAuditHeadParams) (int64, error)
+	OutdateServer(ctx context.Context, id string) error
 	Ping(ctx context.Context) (int64, error)
 	PutServerDatabase(ctx context.Context, arg PutServerDatabaseParams) error
 	PutServerGrant(ctx context.Context, arg PutServerGrantParams) error
@@ -720,6 +768,7 @@ type Queries interface {
 	TakeLease(ctx context.Context, arg TakeLeaseParams) ([]int64, error)
 	TakeOverExecution(ctx context.Context, arg TakeOverExecutionParams) (int64, error)
 	TouchToken(ctx context.Context, arg TouchTokenParams) (int64, error)
+	UpdateOnboarding(ctx context.Context, arg UpdateOnboardingParams) (int64, error)
 	UpdateServer(ctx context.Context, arg UpdateServerParams) (int64, error)
 	UpdateTenant(ctx context.Context, arg UpdateTenantParams) (int64, error)
 	VanishServerDatabase(ctx context.Context, arg VanishServerDatabaseParams) (int64, error)
