@@ -7,8 +7,8 @@ import (
 )
 
 // AuditStore keeps who did what. Every operation is two entries: one before it
-// begins, without which it must not begin, and one with what came of it. Each
-// entry is hashed together with the hash of the one before it, so that nobody
+// begins, without which it must not begin, and one with what came of it; what was
+// refused before it could begin is one. Each entry is hashed together with the hash of the one before it, so that nobody
 // can change, remove or insert one without breaking the chain behind it.
 type AuditStore interface {
 	// BeginAudit writes that an operation is about to begin and returns its id. On
@@ -18,6 +18,9 @@ type AuditStore interface {
 	// AUDIT_OPERATION_NOT_FOUND (NotFound) when it was not begun. Finishing twice
 	// writes nothing: the first stands.
 	FinishAudit(ctx context.Context, operationID string, e AuditEvent) error
+	// RefuseAudit writes that an operation was refused before it began: one entry,
+	// with the outcome OutcomeRefused.
+	RefuseAudit(ctx context.Context, e AuditEvent) (operationID string, err error)
 	// SearchAudit lists the newest first.
 	SearchAudit(ctx context.Context, f AuditFilter, p Page) (entries []*AuditEntry, next string, err error)
 	// ExportAudit writes the entries after seq (0: all) as JSON lines, in order;
@@ -39,6 +42,10 @@ const (
 
 // OutcomeStarted is the outcome of an entry that was written before.
 const OutcomeStarted = "started"
+
+// OutcomeRefused is the outcome of the only entry of an operation that did not
+// begin.
+const OutcomeRefused = "refused"
 
 // AuditModule is a module that an operation worked with.
 type AuditModule struct {

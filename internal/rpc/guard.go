@@ -44,7 +44,8 @@ func (g *guard) authenticate(ctx context.Context, c access.Credentials) (access.
 }
 
 // admit decides what can be decided before the request is read, and returns the
-// context that carries who is calling.
+// context that carries who is calling. With an error the admission says who that
+// is, or is nil when nobody knows, or they call too often.
 func (g *guard) admit(ctx context.Context, method string) (context.Context, *admission, error) {
 	from := callerOf(ctx)
 	about := callOf(ctx)
@@ -69,10 +70,8 @@ func (g *guard) admit(ctx context.Context, method string) (context.Context, *adm
 			return ctx, nil, err
 		}
 	}
-	if _, err := g.policy.Admit(who, method); err != nil {
-		return ctx, nil, err
-	}
-	return access.WithIdentity(ctx, who), a, nil
+	_, err = g.policy.Admit(who, method)
+	return access.WithIdentity(ctx, who), a, err
 }
 
 // admission is a call that was let in.
@@ -93,6 +92,7 @@ func (a *admission) check(ctx context.Context, req any) error {
 	if !ok || a.rule.Public {
 		return nil
 	}
+	callOf(ctx).remember(a.rule, msg)
 	m := msg.ProtoReflect()
 	if a.rule.actor != nil {
 		claim := a.rule.actor.get(m)
@@ -159,6 +159,9 @@ func (a *admission) end() {
 func (g *guard) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	ctx, a, err := g.admit(ctx, info.FullMethod)
 	if err != nil {
+		if a != nil {
+			callOf(ctx).remember(a.rule, req)
+		}
 		return nil, err
 	}
 	defer a.end()
@@ -170,9 +173,15 @@ func (g *guard) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, 
 
 func (g *guard) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	ctx, a, err := g.admit(ss.Context(), info.FullMethod)
-	if err != nil {
+	if a == nil || err != nil && info.IsClientStream { // a handler of such a stream may act before it reads
 		return err
 	}
 	defer a.end()
-	return next(srv, &checkedStream{ServerStream: ss, ctx: ctx, validate: func(m any) error { return a.check(ctx, m) }})
+	return next(srv, &checkedStream{ServerStream: ss, ctx: ctx, validate: func(m any) error {
+		if err != nil { // what was refused is in the request, which had to be read for that
+			callOf(ctx).remember(a.rule, m)
+			return err
+		}
+		return a.check(ctx, m)
+	}})
 }

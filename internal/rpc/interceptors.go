@@ -13,6 +13,7 @@ import (
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/grpc"
 	grpcstatus "google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/lockstepdb/lockstep/internal/access"
 	"github.com/lockstepdb/lockstep/internal/fault"
@@ -29,12 +30,17 @@ type chain struct {
 	cfg       Config
 	validator protovalidate.Validator
 	guard     *guard
+	ledger    *ledger
 }
 
-// call is what interceptors learn about a call, for its line in the log.
+// call is what interceptors learn about a call, for its line in the log and, when
+// it is refused, its entry in the audit chain.
 type call struct {
-	who  access.Identity
-	peer string
+	who   access.Identity
+	peer  string
+	rule  boundRule
+	req   proto.Message // nil: it was not read
+	begun bool          // its operation is written down already
 }
 
 type callKey struct{}
@@ -53,7 +59,7 @@ func (c chain) unary() []grpc.UnaryServerInterceptor {
 			began := c.cfg.Now()
 			ctx = context.WithValue(ctx, callKey{}, &call{})
 			resp, err := next(ctx, req)
-			c.log(ctx, info.FullMethod, began, err)
+			c.ended(ctx, info.FullMethod, began, err)
 			return resp, wire(info.FullMethod, err)
 		},
 		recovery.UnaryServerInterceptor(recovery.WithRecoveryHandlerContext(c.recovered)),
@@ -75,7 +81,7 @@ func (c chain) stream() []grpc.StreamServerInterceptor {
 			began := c.cfg.Now()
 			ctx := context.WithValue(ss.Context(), callKey{}, &call{})
 			err := next(srv, &checkedStream{ServerStream: ss, ctx: ctx, validate: func(any) error { return nil }})
-			c.log(ctx, info.FullMethod, began, err)
+			c.ended(ctx, info.FullMethod, began, err)
 			return wire(info.FullMethod, err)
 		},
 		recovery.StreamServerInterceptor(recovery.WithRecoveryHandlerContext(c.recovered)),
@@ -139,6 +145,12 @@ func (c chain) recovered(ctx context.Context, p any) error {
 	c.cfg.Logger.LogAttrs(ctx, slog.LevelError, "a call panicked", attrs...)
 	return fault.New(fault.Bug, "PANIC", "something unexpected happened inside lockstep").
 		Suggest("report this with the server's log around that moment")
+}
+
+// ended writes down a call that was refused, and its line in the log.
+func (c chain) ended(ctx context.Context, method string, began time.Time, err error) {
+	c.ledger.refused(ctx, method, c.cfg.Now().Sub(began), err)
+	c.log(ctx, method, began, err)
 }
 
 // log writes one line per call: who, what, how it ended and how long it took;

@@ -51,6 +51,7 @@ func (l *ledger) run(ctx context.Context, e control.AuditEvent, do func(*control
 	}
 	e.Subject, e.Source = who.Subject, callOf(ctx).peer
 	e.Method, _ = grpc.Method(ctx)
+	callOf(ctx).begun = true
 	began := l.now()
 	id, err := l.store.BeginAudit(ctx, e)
 	if err != nil {

@@ -27,6 +27,8 @@ const maxCallers = 10_000
 // how long the running ones take.
 const executionRetry = 5 * time.Second
 
+const reasonRateLimited = "RATE_LIMITED"
+
 // retryError says when to try again; status sends it along.
 type retryError time.Duration
 
@@ -72,7 +74,7 @@ func (l *limiter) call(key string) error {
 		return nil
 	}
 	r.CancelAt(now)
-	return fault.Wrap(retryError(delay), fault.Exhausted, "RATE_LIMITED",
+	return fault.Wrap(retryError(delay), fault.Exhausted, reasonRateLimited,
 		"the caller makes more than %g calls a second", l.limits.CallsPerSecond).
 		Suggest("try again in %s, and slow down", delay.Round(time.Millisecond))
 }

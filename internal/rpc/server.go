@@ -49,7 +49,8 @@ func NewServer(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	g := &guard{Access: cfg.Access, limits: limits}
-	c := chain{cfg: cfg, validator: validator, guard: g}
+	book := newLedger(cfg)
+	c := chain{cfg: cfg, validator: validator, guard: g, ledger: book}
 	options := []grpc.ServerOption{
 		grpc.Creds(newDoorCredentials(cfg.TLS)),
 		grpc.WaitForHandlers(true), // a call that was cut off rolls back before the process ends
@@ -66,7 +67,6 @@ func NewServer(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, guard: g, health: health.NewServer(), grpc: grpc.NewServer(options...)}
 	at := places{store: cfg.Store, secrets: cfg.Secrets, targets: cfg.Access.Targets}
-	book := newLedger(cfg)
 	lockstepv1.RegisterModuleServiceServer(s.grpc, &moduleService{
 		migrator: cfg.Migrator, modules: cfg.Modules, offered: cfg.Offered, replaced: cfg.Replaced,
 	})

@@ -95,6 +95,33 @@ func audit(t *testing.T, h Harness) {
 	export(t, s, report)
 }
 
+// auditRefused: what did not begin is one entry, which the chain expects no
+// second one of.
+func auditRefused(t *testing.T, h Harness) {
+	s := newPlace(t, h).open(t)
+	record(t, s, "acme", "alice", "applied")
+	e := anEvent("ac\x00me", "bob\xff")
+	e.Reason, e.Error = "ROLE_MISSING", "no"
+	id, err := s.RefuseAudit(t.Context(), e)
+	require.NoError(t, err)
+	record(t, s, "acme", "alice", "applied")
+	found, _, err := s.SearchAudit(t.Context(), control.AuditFilter{TenantID: "acme", Outcome: control.OutcomeRefused}, control.Page{})
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	assert.Equal(t, id, found[0].OperationID)
+	assert.Equal(t, control.AuditFinished, found[0].Phase)
+	assert.Equal(t, "ROLE_MISSING", found[0].Reason)
+	assert.EqualValues(t, 3, found[0].Seq)
+	report, err := s.VerifyAudit(t.Context())
+	require.NoError(t, err)
+	assert.EqualValues(t, 5, report.Entries)
+	assert.Empty(t, report.Unfinished)
+	require.NoError(t, s.FinishAudit(t.Context(), id, control.AuditEvent{Outcome: "applied"}), "what was refused stays so")
+	report, err = s.VerifyAudit(t.Context())
+	require.NoError(t, err)
+	assert.EqualValues(t, 5, report.Entries)
+}
+
 // export proves that an export can be verified without the store, and what was
 // done to it cannot be hidden.
 func export(t *testing.T, s control.AuditStore, report *control.AuditReport) {

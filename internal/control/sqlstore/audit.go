@@ -37,11 +37,19 @@ func (s *Store) FinishAudit(ctx context.Context, operationID string, e control.A
 			return err
 		case len(written) == 0:
 			return fault.New(fault.NotFound, control.ReasonAuditNotFound, "no operation %q was begun", operationID)
-		case len(written) > 1:
+		case len(written) > 1, written[0].Outcome != control.OutcomeStarted: // it has its end
 			return nil
 		}
 		return s.appendAudit(ctx, q, entry)
 	})
+}
+
+// RefuseAudit implements control.AuditStore.
+func (s *Store) RefuseAudit(ctx context.Context, e control.AuditEvent) (string, error) {
+	entry := control.AuditEntry{OperationID: s.cfg.NewID(), Phase: control.AuditFinished, AuditEvent: e}
+	entry.Outcome = control.OutcomeRefused
+	err := s.write(ctx, func(ctx context.Context, q query.Queries) error { return s.appendAudit(ctx, q, entry) })
+	return entry.OperationID, err
 }
 
 // appendAudit adds a link to the chain, under the lock of its head. Times never
