@@ -24,7 +24,6 @@ type Store interface {
 	TenantStore
 	ServerStore
 	SyncStore
-	OnboardingStore
 	ExecutionStore
 	AuditStore
 	TokenStore

@@ -12,6 +12,8 @@ import (
 
 // TenantStore keeps the tenants. Ids are compared byte for byte on every engine.
 type TenantStore interface {
+	OnboardingStore
+
 	// CreateTenant registers a tenant. Errors: TENANT_INVALID (Invalid) with a
 	// violation for each problem, TENANT_EXISTS and TARGET_TAKEN (Exists),
 	// SERVER_NOT_FOUND, SECRET_KEY_MISSING (Refused).
