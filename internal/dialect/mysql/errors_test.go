@@ -235,7 +235,7 @@ func serverErrors() []errorCase {
 		{
 			name: "no right to refer", lacking: dialect.MariaDB, // does not ask for it
 			setup: []string{"CREATE TABLE p (id int PRIMARY KEY)", "CREATE TABLE c (p int)"},
-			kind: fault.Denied, reason: "DATABASE_PERMISSION", names: []string{"REFERENCES"}, suggests: "REFERENCES",
+			kind:  fault.Denied, reason: "DATABASE_PERMISSION", names: []string{"REFERENCES"}, suggests: "REFERENCES",
 			provoke: func(s *stage) error {
 				s.url = s.user("", "GRANT SELECT, ALTER, CREATE, INDEX, INSERT ON DB.* TO USER")
 				return s.execute("ALTER TABLE c ADD CONSTRAINT fk_c FOREIGN KEY (p) REFERENCES p (id)")

@@ -97,7 +97,9 @@ func detail(e mssql.Error) string {
 	case 2601, 2627, 1505: // … The duplicate key value is (secret)
 		message, _, _ = strings.Cut(message, "(")
 		message = message[:strings.LastIndex(message, ".")+1]
-	case 220, 241, 242, 244, 245, 248, 295, 2628, 8114, 8115, 8152, 8169, 9420, 13609: // value 'secret', value: 'secret'
+	case 220, 232: // for data type smallint, value = 424242.
+		message, _, _ = strings.Cut(message, ", value")
+	case 241, 242, 244, 245, 248, 295, 2628, 8114, 8115, 8152, 8169, 9420, 13609: // value 'secret', value: 'secret'
 		message, _, _ = strings.Cut(message, "'")
 	}
 	return fmt.Sprintf("%s (error %d)", strings.TrimSpace(message), e.Number)
@@ -180,7 +182,7 @@ func aboutObjects(n int32) (verdict, bool) {
 		return verdict{fault.Unsupported, "NOT_SUPPORTED", "SQL Server cannot have such an index"}, true
 	case 2812, 195, 4104:
 		return verdict{fault.Unsupported, "NOT_SUPPORTED", "this server lacks a function that SQL Server has"}, true
-	case 229, 230, 262, 297, 300, 1088, 2557, 3704, 6004, 10011, 15247, 15622, 916, 978, 21089:
+	case 229, 230, 262, 297, 300, 1088, 2557, 3704, 6004, 10011, 15247, 15622, 916, 21089:
 		return verdict{fault.Denied, "DATABASE_PERMISSION", "grant the database user what the statement needs: ALTER on the schema, and CREATE TABLE and perhaps CREATE SCHEMA in the database"}, true
 	}
 	return verdict{}, false
@@ -197,7 +199,7 @@ func aboutServer(n int32) (verdict, bool) {
 		return verdict{fault.Denied, "DATABASE_AUTH", "check the user and password of the target, and the server's firewall"}, true
 	case 4060, 911, 945:
 		return verdict{fault.NotFound, "DATABASE_UNKNOWN", "create the database first, correct the target, or grant the user access to it"}, true
-	case 3906, 3908:
+	case 3906, 3908, 978:
 		return verdict{fault.Unavailable, "DATABASE_READ_ONLY", "connect to the primary replica, or make the database writable"}, true
 	case 1105, 1101, 9002, 40544, 3257:
 		return verdict{fault.Exhausted, "DISK_FULL", "free space for data and log on the server, then execute again"}, true
