@@ -7,7 +7,7 @@ import (
 )
 
 // Pinner is a Planner of an engine on which a foreign key holds the types of the
-// columns it leads from and to.
+// columns it leads from and to, or whether they number rows.
 type Pinner interface {
 	// Pins tells whether a column that a foreign key leads from or to cannot
 	// change so while the key is there.
@@ -17,14 +17,14 @@ type Pinner interface {
 // column names a column of the schema.
 type column struct{ table, name string }
 
-// release puts the foreign keys that stay out of the way of columns whose types
-// they hold, and back when all have changed.
+// release puts the foreign keys that stay out of the way of columns whose types or
+// numbering they hold, and back when all have changed.
 func (o *orderer) release(p Pinner, base *schema.Schema, verdicts []strategy.Verdict) error {
 	retyped, moved := map[column]bool{}, map[column]bool{}
 	for _, v := range verdicts {
 		for _, c := range v.Now {
 			switch {
-			case c.Kind == diff.Column && c.Verb == diff.Alter && c.Aspect == diff.AspectType && p.Pins(c.From.Column, c.To.Column):
+			case c.Kind == diff.Column && c.Verb == diff.Alter && (c.Aspect == diff.AspectType || c.Aspect == diff.AspectAutoIncrement) && p.Pins(c.From.Column, c.To.Column):
 				retyped[column{c.Table, c.Name}] = true
 			case c.Kind == diff.ForeignKey:
 				moved[column{c.Table, c.Name}] = true

@@ -113,10 +113,12 @@ func isSupport(t *schema.Table, x *schema.Index) bool {
 	return f != nil && !x.Unique && x.Method == "" && slices.Equal(x.Parts, keyParts(f.Columns))
 }
 
-// Pins tells whether a foreign key holds a column's type. Both servers refuse
+// Pins tells whether a foreign key holds a column as it is. Both servers refuse
 // nearly every other type under one, with errors 1832, 1833 and 3780; what MySQL
-// lets pass, a longer string, it does not take back.
+// lets pass, a longer string, it does not take back. It also refuses to begin or to
+// stop numbering rows by the column.
 // https://dev.mysql.com/doc/refman/8.4/en/create-table-foreign-keys.html
-func (*Dialect) Pins(from, to *schema.Column) bool {
-	return parseType(from.Physical).head() != parseType(to.Physical).head()
+func (d *Dialect) Pins(from, to *schema.Column) bool {
+	numbering := from.AutoIncrement != to.AutoIncrement && !d.server.maria()
+	return numbering || parseType(from.Physical).head() != parseType(to.Physical).head()
 }
