@@ -207,6 +207,7 @@ func (w *watch) failed(err error) error {
 	if i, total := w.next, len(w.e.plan.Statements); i < total {
 		w.e.statements[i].Outcome, w.e.statements[i].Duration = statementFailed, w.e.s.cfg.Now().Sub(w.begun)
 		f.Detail = fmt.Sprintf("statement %d of %d (%s) failed: %s", i+1, total, w.e.plan.Statements[i].Summary, f.Detail)
+		advise(&f, w.e.plan, &w.e.plan.Statements[i], onlineOf(w.e.t.d) != nil)
 	}
 	return &f
 }
