@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"context"
+	"strings"
 
 	"github.com/lockstepdb/lockstep/internal/secret"
 )
@@ -26,6 +27,9 @@ type ProvisionSession interface {
 	// There tells whether what the step makes is on the server, whoever made it:
 	// asked when the connection broke while the step was carried out.
 	There(ctx context.Context, step ProvisionStep) (bool, error)
+	// Tables names the tables and views in the database or schema that the step
+	// makes; none when it is not there.
+	Tables(ctx context.Context, step ProvisionStep) ([]string, error)
 	// Close ends the session.
 	Close() error
 }
@@ -43,8 +47,13 @@ const (
 	// CreateUser makes User with a password and no privileges.
 	CreateUser StepKind = "create_user"
 	// GrantUse lets User read and write all tables of Database, or of Schema in
-	// it, those that lockstep will create included, and nothing else.
+	// it, but for lockstep's own, and nothing else. What lockstep creates later is
+	// included where the engine can say so without including lockstep's tables.
 	GrantUse StepKind = "grant_use"
+	// RefreshUse does after GrantUse what that cannot do beforehand (MySQL,
+	// MariaDB): it grants the tables that have come since. It can be repeated, and
+	// elsewhere there is nothing to do.
+	RefreshUse StepKind = "refresh_use"
 )
 
 // ProvisionStep is one step, and holds nothing secret: it can be stored to be
@@ -68,8 +77,20 @@ func (s ProvisionStep) Describe() string {
 		return "schema " + s.Schema + " of database " + s.Database
 	case CreateUser:
 		return "user " + s.User.String()
-	case GrantUse:
+	case GrantUse, RefreshUse:
 		return "privileges of " + s.User.String() + " on " + s.Database
 	}
 	return string(s.Kind)
+}
+
+// Own tells whether a table is lockstep's: no tenant's user has any business
+// there. The journal holds statements that lockstep will run as an administrator.
+func Own(table string) bool { return strings.HasPrefix(strings.ToLower(table), ReservedPrefix) }
+
+// Concealer is a Dialect on which privileges are granted beforehand on tables that
+// are yet to come, which would open lockstep's own tables, too.
+type Concealer interface {
+	// Conceal takes all privileges on a table of the session's schema from
+	// everybody but its owner.
+	Conceal(ctx context.Context, q Querier, table string) error
 }

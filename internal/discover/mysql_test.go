@@ -306,6 +306,8 @@ func TestMySQLProvision(t *testing.T) {
 		require.Equal(t, steps, made)
 		requireRefusesExisting(t, c, steps)
 		execAll(t, f.admin, "CREATE TABLE "+myQuote(name)+".t (id int PRIMARY KEY, a varchar(9))")
+		_, err = discover.Provision(t.Context(), c.open(nil), []dialect.ProvisionStep{{Kind: dialect.RefreshUse, Database: name, User: account}}, secret.Redacted{})
+		require.NoError(t, err)
 
 		require.Error(t, f.connectAs(t, login, "wrong").PingContext(t.Context()))
 		app := f.connectAs(t, login, password.Reveal())

@@ -52,6 +52,8 @@ func (s *shelf) There(_ context.Context, step dialect.ProvisionStep) (bool, erro
 	return s.things[step.Describe()], nil
 }
 
+func (*shelf) Tables(context.Context, dialect.ProvisionStep) ([]string, error) { return nil, nil }
+
 func (*shelf) Close() error { return nil }
 
 func threeSteps() []dialect.ProvisionStep {

@@ -67,6 +67,11 @@ func (s *Store) create(ctx context.Context, q dialect.Querier, t *schema.Table) 
 			return s.d.Classify(err)
 		}
 	}
+	if c, ok := s.d.(dialect.Concealer); ok {
+		if err := c.Conceal(ctx, q, t.Name); err != nil {
+			return s.d.Classify(err)
+		}
+	}
 	return nil
 }
 

@@ -16,8 +16,8 @@ var (
 	_ dialect.ProvisionSession = (*provision)(nil)
 )
 
-// provision is the admin's session without a database. Each step is one
-// statement, which is atomic. The password goes to the server as it is, since
+// provision is the admin's session without a database. Each step but the granting
+// is one statement, which is atomic. The password goes to the server as it is, since
 // the ways to store it differ by version and plugin; the server keeps it out of
 // its own logs: https://dev.mysql.com/doc/refman/8.4/en/password-logging.html
 type provision struct{ *rosterSession }
@@ -82,7 +82,12 @@ func (p *provision) do(ctx context.Context, step dialect.ProvisionStep, password
 	case dialect.CreateUser:
 		err = p.run(ctx, "CREATE USER "+accountText(step.User)+" IDENTIFIED BY "+literal(password.Reveal()))
 	case dialect.GrantUse:
-		return p.run(ctx, "GRANT "+use+" ON "+p.place(step)+" TO "+accountText(step.User))
+		if err = p.grant(ctx, step); err != nil { // what is granted already was not there before
+			_ = p.undo(context.WithoutCancel(ctx), step, false)
+		}
+		return err
+	case dialect.RefreshUse:
+		return p.grantTables(ctx, step)
 	case dialect.CreateSchema:
 	}
 	if number := numberOf(err); number == 1007 || number == 1396 { // somebody was faster
@@ -99,8 +104,99 @@ func exists(step dialect.ProvisionStep) error {
 		Suggest("take another name, or use what is there without making it")
 }
 
-// use is what a tenant's user may do in the tenant's database.
-const use = "SELECT, INSERT, UPDATE, DELETE, EXECUTE"
+// A privilege on a database counts for all tables in it, lockstep's included, and
+// cannot be taken back for one of them: a tenant's user could write into the
+// journal what lockstep then runs as an administrator. So tables are granted one
+// by one, https://dev.mysql.com/doc/refman/8.4/en/grant.html#grant-table-privileges
+const (
+	tableUse = "SELECT, INSERT, UPDATE, DELETE"
+	placeUse = "EXECUTE"
+)
+
+func (p *provision) grant(ctx context.Context, step dialect.ProvisionStep) error {
+	if err := p.run(ctx, "GRANT "+placeUse+" ON "+p.place(step)+" TO "+accountText(step.User)); err != nil {
+		return err
+	}
+	return p.grantTables(ctx, step)
+}
+
+// grantTables grants the tables that are there, but for lockstep's.
+func (p *provision) grantTables(ctx context.Context, step dialect.ProvisionStep) error {
+	names, err := p.tables(ctx, step.Database)
+	if err != nil {
+		return err
+	}
+	granted, err := p.granted(ctx, step)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if dialect.Own(name) || slices.Contains(granted, name) {
+			continue
+		}
+		if err := p.run(ctx, "GRANT "+tableUse+" ON "+quote(step.Database)+"."+quote(name)+" TO "+accountText(step.User)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// granted names the tables on which the user has all that it is granted.
+func (p *provision) granted(ctx context.Context, step dialect.ProvisionStep) ([]string, error) {
+	return p.names(ctx, `SELECT TABLE_NAME FROM information_schema.TABLE_PRIVILEGES WHERE GRANTEE = ? AND TABLE_SCHEMA = ?
+		AND PRIVILEGE_TYPE IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE') GROUP BY TABLE_NAME HAVING COUNT(*) = 4`, grantee(step.User), step.Database)
+}
+
+func (p *provision) tables(ctx context.Context, database string) ([]string, error) {
+	return p.names(ctx, "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME", database)
+}
+
+func (p *provision) names(ctx context.Context, query string, args ...any) (names []string, err error) {
+	err = each(ctx, p, query, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		names = append(names, name)
+		return err
+	}, args...)
+	return names, err
+}
+
+// Tables implements dialect.ProvisionSession.
+func (p *provision) Tables(ctx context.Context, step dialect.ProvisionStep) ([]string, error) {
+	names, err := p.tables(ctx, step.Database)
+	if err != nil {
+		return nil, p.dialect.Classify(err)
+	}
+	return names, nil
+}
+
+// revoke takes back what was granted on the database, and on its tables.
+func (p *provision) revoke(ctx context.Context, step dialect.ProvisionStep) error {
+	for _, privileges := range []string{placeUse, tableUse} { // an older lockstep granted both on the database
+		if err := p.revokeOn(ctx, privileges, p.place(step), step.User); err != nil {
+			return err
+		}
+	}
+	names, err := p.names(ctx, "SELECT DISTINCT TABLE_NAME FROM information_schema.TABLE_PRIVILEGES WHERE GRANTEE = ? AND TABLE_SCHEMA = ?",
+		grantee(step.User), step.Database)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := p.revokeOn(ctx, tableUse, quote(step.Database)+"."+quote(name), step.User); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *provision) revokeOn(ctx context.Context, privileges, place string, from dialect.Account) error {
+	err := p.run(ctx, "REVOKE "+privileges+" ON "+place+" FROM "+accountText(from))
+	if slices.Contains(nothingToRevoke(), numberOf(err)) {
+		return nil
+	}
+	return err
+}
 
 // place is the database as GRANT names it: with wild characters escaped, or the
 // privileges would count in other tenants' databases, too.
@@ -147,7 +243,7 @@ func (p *provision) there(ctx context.Context, step dialect.ProvisionStep) (bool
 		return p.any(ctx, `SELECT 1 FROM information_schema.SCHEMA_PRIVILEGES WHERE GRANTEE = ? AND TABLE_SCHEMA IN (?, ?)
 			UNION ALL SELECT 1 FROM information_schema.TABLE_PRIVILEGES WHERE GRANTEE = ? AND TABLE_SCHEMA = ?`,
 			grantee(step.User), step.Database, escape(step.Database), grantee(step.User), step.Database)
-	case dialect.CreateSchema:
+	case dialect.CreateSchema, dialect.RefreshUse:
 	}
 	return false, nil
 }
@@ -186,12 +282,8 @@ func (p *provision) undo(ctx context.Context, step dialect.ProvisionStep, conten
 		if known, err := p.userThere(ctx, step.User); err != nil || !known {
 			return err
 		}
-		err := p.run(ctx, "REVOKE "+use+" ON "+p.place(step)+" FROM "+accountText(step.User))
-		if slices.Contains(nothingToRevoke(), numberOf(err)) {
-			return nil
-		}
-		return err
-	case dialect.CreateSchema:
+		return p.revoke(ctx, step)
+	case dialect.CreateSchema, dialect.RefreshUse:
 	}
 	return nil
 }

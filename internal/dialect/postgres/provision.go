@@ -63,6 +63,8 @@ func (p *provision) do(ctx context.Context, step dialect.ProvisionStep, password
 		return p.createUser(ctx, step.User.Name, password)
 	case dialect.GrantUse:
 		return p.within(ctx, step.Database, func(q dialect.Querier) error { return grantUse(ctx, q, step) })
+	case dialect.RefreshUse:
+		return nil // default privileges have done it
 	}
 	return fault.New(fault.Bug, "STEP_UNKNOWN", "there is no step %q", step.Kind)
 }
@@ -89,6 +91,8 @@ func (p *provision) undo(ctx context.Context, step dialect.ProvisionStep, conten
 		return run(ctx, p.session, "DROP ROLE IF EXISTS "+quote(step.User.Name))
 	case dialect.GrantUse:
 		return p.within(ctx, step.Database, func(q dialect.Querier) error { return revokeUse(ctx, q, step) })
+	case dialect.RefreshUse:
+		return nil
 	}
 	return fault.New(fault.Bug, "STEP_UNKNOWN", "there is no step %q", step.Kind)
 }
@@ -110,6 +114,7 @@ func (p *provision) There(ctx context.Context, step dialect.ProvisionStep) (foun
 		err = p.within(ctx, step.Database, look(schemaThere, step.Schema))
 	case dialect.GrantUse:
 		err = p.within(ctx, step.Database, look(granted, step.User.Name, schemaOr(step.Schema)))
+	case dialect.RefreshUse:
 	}
 	if err != nil {
 		return false, p.dialect.Classify(err)
@@ -348,7 +353,80 @@ func grantUse(ctx context.Context, q dialect.Querier, step dialect.ProvisionStep
 	if err := absent(ctx, q, step, granted, step.User.Name, schemaOr(step.Schema)); err != nil {
 		return err
 	}
-	return run(ctx, q, spell(step, "GRANT ", " TO ")...)
+	if err := run(ctx, q, spell(step, "GRANT ", " TO ")...); err != nil {
+		return err
+	}
+	return exceptOwn(ctx, q, step)
+}
+
+// exceptOwn takes back what was granted on lockstep's tables with all others.
+// Those that come later are taken care of by Conceal.
+func exceptOwn(ctx context.Context, q dialect.Querier, step dialect.ProvisionStep) error {
+	schema := schemaOr(step.Schema)
+	names, err := tablesIn(ctx, q, " AND n.nspname = $1", schema)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !dialect.Own(name) {
+			continue
+		}
+		if err := run(ctx, q, "REVOKE ALL ON TABLE "+quote(schema)+"."+quote(name)+" FROM "+quote(step.User.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tablesIn names tables and views, those of the system left out.
+func tablesIn(ctx context.Context, q dialect.Querier, where string, args ...any) (names []string, err error) {
+	query := "SELECT c.relname" + strings.TrimPrefix(tables, "SELECT 1") + where + " ORDER BY 1"
+	err = each(ctx, q, query, args, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		names = append(names, name)
+		return err
+	})
+	return names, err
+}
+
+// Tables implements dialect.ProvisionSession.
+func (p *provision) Tables(ctx context.Context, step dialect.ProvisionStep) (names []string, err error) {
+	err = p.within(ctx, step.Database, func(q dialect.Querier) error {
+		where, args := "", []any(nil)
+		if step.Kind == dialect.CreateSchema {
+			where, args = " AND n.nspname = $1", []any{step.Schema}
+		}
+		names, err = tablesIn(ctx, q, where, args...)
+		return err
+	})
+	if err == nil {
+		return names, nil
+	}
+	if f := p.dialect.Classify(err); f.Reason != "DATABASE_UNKNOWN" {
+		return nil, f
+	}
+	return nil, nil
+}
+
+var _ dialect.Concealer = (*Dialect)(nil)
+
+// Conceal implements dialect.Concealer: a new table has what ALTER DEFAULT
+// PRIVILEGES says, https://www.postgresql.org/docs/current/sql-alterdefaultprivileges.html
+func (*Dialect) Conceal(ctx context.Context, q dialect.Querier, table string) error {
+	const query = `SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
+		FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = to_regclass($1) AND a.grantee <> c.relowner ORDER BY 1`
+	var statements []string
+	err := each(ctx, q, query, []any{quote(table)}, func(rows *sql.Rows) error {
+		var grantee string
+		err := rows.Scan(&grantee)
+		statements = append(statements, "REVOKE ALL ON TABLE "+quote(table)+" FROM "+grantee)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return run(ctx, q, statements...)
 }
 
 // granted finds direct privileges of a role in the session's database.

@@ -203,7 +203,10 @@ func TestDiscoverBroken(t *testing.T) {
 // TestProvisionBatches: what is sent parses, names are quoted, and no batch
 // holds the password.
 func TestProvisionBatches(t *testing.T) {
-	r := &recorded{answers: []answer{{part: "ProductVersion", rows: [][]driver.Value{row("16.0.4165.4", int64(2), int64(1))}}}}
+	r := &recorded{answers: []answer{
+		{part: "ProductVersion", rows: [][]driver.Value{row("16.0.4165.4", int64(2), int64(1))}},
+		{part: "LIKE N'lockstep[_]%'", rows: [][]driver.Value{row("lockstep_history")}},
+	}}
 	target, err := dialect.ParseServer("sqlserver://sa:hunter2@h")
 	require.NoError(t, err)
 	open := func(ctx context.Context) (dialect.ProvisionSession, error) {
@@ -223,6 +226,7 @@ func TestProvisionBatches(t *testing.T) {
 	for _, want := range []string{
 		"CREATE DATABASE [te]]nant]", "CREATE SCHEMA [Acme]", createLogin, "CREATE USER [a]]pp $(schema)] FOR LOGIN [a]]pp $(schema)] WITH DEFAULT_SCHEMA = [Acme]",
 		"GRANT SELECT, INSERT, UPDATE, DELETE, EXECUTE ON SCHEMA::[Acme] TO [a]]pp $(schema)]",
+		"DENY SELECT, INSERT, UPDATE, DELETE ON OBJECT::[Acme].[lockstep_history] TO [a]]pp $(schema)]",
 	} {
 		require.Contains(t, r.batches, want)
 	}

@@ -114,6 +114,7 @@ func (p *provision) there(ctx context.Context, step dialect.ProvisionStep) (is b
 		err = p.within(ctx, step.Database, look(schemaThere, step.Schema))
 	case dialect.GrantUse:
 		err = p.within(ctx, step.Database, look(userThere, step.User.Name))
+	case dialect.RefreshUse:
 	}
 	return is, err
 }
@@ -151,6 +152,7 @@ func (p *provision) do(ctx context.Context, step dialect.ProvisionStep, password
 		err = p.within(ctx, step.Database, func(c *sql.Conn) error { return send(ctx, c, "CREATE SCHEMA "+spell.Quote(step.Schema)) })
 	case dialect.GrantUse:
 		err = p.within(ctx, step.Database, func(c *sql.Conn) error { return grantUse(ctx, c, step) })
+	case dialect.RefreshUse: // the schema is granted, with all that comes
 	}
 	if tooLate(err) {
 		return exists(step)
@@ -206,7 +208,54 @@ func grantUse(ctx context.Context, c *sql.Conn, step dialect.ProvisionStep) erro
 			return err
 		}
 	}
+	return exceptOwn(ctx, c, step)
+}
+
+const ownTables = `SELECT name FROM sys.tables WHERE SCHEMA_NAME(schema_id) = @p1 AND name LIKE N'lockstep[_]%' ORDER BY name`
+
+// exceptOwn denies what was granted with the schema on lockstep's tables: a denial
+// counts more than any grant.
+func exceptOwn(ctx context.Context, c *sql.Conn, step dialect.ProvisionStep) error {
+	schema := orDefaultSchema(step.Schema)
+	names, err := namesOf(ctx, c, ownTables, schema)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		batch := "DENY SELECT, INSERT, UPDATE, DELETE ON OBJECT::" + spell.Quote(schema) + "." + spell.Quote(name) + " TO " + spell.Quote(step.User.Name)
+		if err := send(ctx, c, batch); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// namesOf reads a query's only column.
+func namesOf(ctx context.Context, c *sql.Conn, query string, args ...any) (names []string, err error) {
+	err = each(ctx, c, query, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		names = append(names, name)
+		return err
+	}, args...)
+	return names, withCause(ctx, err)
+}
+
+const allTables = `SELECT name FROM sys.objects WHERE type IN ('U', 'V') AND is_ms_shipped = 0 AND (@p1 = N'' OR SCHEMA_NAME(schema_id) = @p1) ORDER BY name`
+
+// Tables implements dialect.ProvisionSession.
+func (p *provision) Tables(ctx context.Context, step dialect.ProvisionStep) (names []string, err error) {
+	err = p.within(ctx, step.Database, func(c *sql.Conn) error {
+		names, err = namesOf(ctx, c, allTables, step.Schema)
+		return err
+	})
+	if err == nil {
+		return names, nil
+	}
+	if f := p.dialect.Classify(err); f.Reason != "DATABASE_UNKNOWN" {
+		return nil, f
+	}
+	return nil, nil
 }
 
 // Undo implements dialect.ProvisionSession.
@@ -249,6 +298,7 @@ func (p *provision) undo(ctx context.Context, step dialect.ProvisionStep, conten
 		})
 	case dialect.GrantUse:
 		return p.within(ctx, step.Database, func(c *sql.Conn) error { return send(ctx, c, "DROP USER "+spell.Quote(step.User.Name)) })
+	case dialect.RefreshUse:
 	}
 	return nil
 }
