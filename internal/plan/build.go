@@ -53,7 +53,10 @@ func build(ctx context.Context, d Planner, in Input) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	verdicts := strategy.Decide(in.Strategy, diff.Assess(changes))
+	verdicts, err := fit(d, in.Base, strategy.Decide(in.Strategy, diff.Assess(changes)))
+	if err != nil {
+		return nil, err
+	}
 	p := &Plan{
 		Engine: d.Engine(), EngineVersion: in.EngineVersion, Variant: in.Variant, Strategy: in.Strategy,
 		Modules: slices.Clone(in.Modules), Target: in.Target.Fingerprint(), Verdicts: verdicts, BaseSchema: in.Base,

@@ -53,6 +53,13 @@ func withhold(c diff.Assessment, reason string) Verdict {
 	return Verdict{Assessment: c, Decision: Withhold, Reason: reason, Later: []diff.Change{c.Change}}
 }
 
+// Postpone withholds one more change, for a reason that the policy does not know,
+// and whatever builds on it.
+func Postpone(verdicts []Verdict, i int, reason string) []Verdict {
+	verdicts[i] = withhold(verdicts[i].Assessment, reason)
+	return settle(verdicts)
+}
+
 // split divides a change that is not allowed whole into what is allowed now and
 // what is left; why is "" when it cannot be divided.
 func split(c diff.Change) (now, later []diff.Change, why string) {

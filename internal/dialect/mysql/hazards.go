@@ -39,23 +39,29 @@ func (r *render) retypeHazards(from, to *schema.Column) []dialect.Hazard {
 	return out
 }
 
-// inPlace tells whether only the dictionary changes: a varchar that grows while
-// its length still takes one byte, or already took two; values appended to an
-// enumeration.
+// inPlace tells whether only the dictionary changes: a string that grows while its
+// length goes on to be stored as it is; values appended to an enumeration.
 func (d *Dialect) inPlace(f, t typeText) bool {
 	if f.base != t.base || f.charset != t.charset || f.collation != t.collation {
 		return false
 	}
 	switch f.base {
 	case "varchar":
-		a, b := f.number()*charBytes(f), t.number()*charBytes(t)
-		return b >= a && (d.server.maria() || (a > 255) == (b > 255))
+		return d.grows(f.number()*charBytes(f), t.number()*charBytes(t))
 	case "varbinary":
-		return t.number() >= f.number() && (d.server.maria() || (f.number() > 255) == (t.number() > 255))
+		return d.grows(f.number(), t.number())
 	case "enum", "set":
 		return strings.HasPrefix(t.args+",", f.args+",")
 	}
 	return false
+}
+
+// grows tells whether strings of up to so many bytes are stored as they were when
+// there may be more: by a length of one byte up to 255, or of two. MariaDB has room
+// for both in one that was meant for 127 bytes.
+// https://mariadb.com/kb/en/innodb-online-ddl-operations-with-the-instant-alter-algorithm/
+func (d *Dialect) grows(from, to int) bool {
+	return to >= from && ((from > 255) == (to > 255) || d.server.maria() && from < 128)
 }
 
 // class groups types between which values keep their meaning.

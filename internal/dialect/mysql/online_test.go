@@ -154,6 +154,10 @@ func methodCases() []goldenCase {
 		from("m longer", func(t *schema.Table) { t.Column("may").Type.Size = 30 }),
 		from("m longer and add", func(t *schema.Table) { t.Column("may").Type.Size = 30; t.Columns = append(t.Columns, raw("x", "int")) }),
 		from("m much longer", func(t *schema.Table) { t.Column("may").Type.Size = 300 }),
+		{
+			"m past a byte", base(func(t *schema.Table) { t.Column("may").Type.Size = 50 }),
+			base(func(t *schema.Table) { t.Column("may").Type.Size = 300 }),
+		},
 		from("m shorter", func(t *schema.Table) { t.Column("may").Type.Size = 10 }),
 		from("m enum", func(t *schema.Table) { t.Column("e").Type.Raw = "enum('a','b','c')" }),
 		from("m int", func(t *schema.Table) { t.Column("p").Type.Raw = "decimal(30,0)" }),
