@@ -46,7 +46,7 @@ func TestTokensAndTenantsOfTheStoreCount(t *testing.T) {
 
 	tokens := filepath.Join(t.TempDir(), "tokens.yaml")
 	onFile := &world{env: env}
-	require.Equal(t, 0, onFile.run(t.Context(), "token", "create", "--name", "file", "--role", "viewer", "--expires", "1h", "--file", tokens))
+	require.Equal(t, 0, onFile.run(t.Context(), "token", "create", "file", "--role", "viewer", "--expires", "1h", "--file", tokens))
 	grpcAt, _, log, end := serve(t, env, "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
 		"--store", url, "--tokens-file", tokens, "--sqlite-directories", data)
 	run := func(token, target string, args ...string) (int, string) {

@@ -92,7 +92,7 @@ func TestSecuredServer(t *testing.T) {
 	tokens := filepath.Join(dir, "tokens.yaml")
 	token := func(name, role string) string {
 		w := &world{env: env}
-		require.Equal(t, 0, w.run(t.Context(), "token", "create", "--name", name, "--role", role, "--expires", "1h", "--file", tokens), w.err.String())
+		require.Equal(t, 0, w.run(t.Context(), "token", "create", name, "--role", role, "--expires", "1h", "--file", tokens), w.err.String())
 		return strings.TrimSpace(w.out.String())
 	}
 	viewer, operator := token("viewer", "viewer"), token("ci", "operator")

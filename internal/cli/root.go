@@ -83,6 +83,10 @@ func auditClient(c *connection) lockstepv1.AuditServiceClient {
 	return lockstepv1.NewAuditServiceClient(c.conn)
 }
 
+func tokenClient(c *connection) lockstepv1.TokenServiceClient {
+	return lockstepv1.NewTokenServiceClient(c.conn)
+}
+
 func serverClient(c *connection) lockstepv1.ServerServiceClient {
 	return lockstepv1.NewServerServiceClient(c.conn)
 }

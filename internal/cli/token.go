@@ -1,32 +1,38 @@
 package cli
 
 import (
-	"bytes"
+	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
 	"github.com/lockstepdb/lockstep/internal/access"
+	"github.com/lockstepdb/lockstep/internal/cli/text"
 	"github.com/lockstepdb/lockstep/internal/fault"
 )
 
-const tokenHelp = `A static token is for callers that cannot sign in, such as pipelines. The server
-stores only its hash, with a name, a role, labels that limit it to some tenants, and
-the day it expires; the token itself is shown once, when it is made.`
+const tokenHelp = `A static token is for callers that cannot sign in, such as pipelines. Only its hash is
+stored, with a name, a role, labels that limit it to some tenants, and the day it
+expires; the token itself is shown once, when it is made.
+
+Tokens are kept in the control store, or at a server, where they can be revoked: the
+next call with one is refused. With --file they are kept in a file instead, which
+tokens-file names; a running server reads it again by itself.`
 
 //nolint:gosec // it shows how to pass a token, and holds none
-const tokenExample = `  # Print a token, and the entry for the file that tokens-file names
-  lockstep token create --name ci --role operator --label team=crm --expires 90d
+const tokenExample = `  # Make a token, and take it out of use again
+  lockstep token create ci --role operator --label team=crm --expires 90d
+  lockstep token list
+  lockstep token revoke ci
 
-  # Add the entry to the file; a running server reads it again by itself
-  lockstep token create --name ci --role viewer --expires 2027-01-31 --file /etc/lockstep/tokens.yaml
+  # Add one to a file; - only prints what belongs into it
+  lockstep token create ci --role viewer --expires 2027-01-31 --file /etc/lockstep/tokens.yaml
 
   # The hash of a token that exists
   printf %s "$LOCKSTEP_TOKEN" | lockstep token hash`
@@ -34,67 +40,140 @@ const tokenExample = `  # Print a token, and the entry for the file that tokens-
 func (a *app) tokenCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "token",
-		Short:   "Make static tokens for callers of a server",
+		Short:   "Make static tokens for callers of a server, and revoke them",
 		Long:    tokenHelp,
 		Example: tokenExample,
 		Args:    exactly(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.tokenCreateCommand(), a.tokenHashCommand())
+	cmd.AddCommand(a.tokenCreateCommand(), a.tokenListCommand(), a.tokenRevokeCommand(), a.tokenHashCommand())
 	return cmd
 }
 
 // tokenFlags are the flags of token create.
 type tokenFlags struct {
-	name, role, expires, file string
-	labels                    []string
+	*storeCommand
+	role, expires, file string
+	labels              []string
 }
 
 func (a *app) tokenCreateCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "create --name NAME --role ROLE --expires WHEN",
+		Use:   "create NAME --role ROLE --expires WHEN",
 		Short: "Make a token and print it once",
-		Args:  exactly(),
+		Args:  exactly("NAME"),
 	}
 	f := &tokenFlags{}
 	flags := cmd.Flags()
-	flags.StringVar(&f.name, "name", "", "who the token is for, as the record shows")
 	flags.StringVar(&f.role, "role", "", "viewer, operator or admin")
 	flags.StringArrayVar(&f.labels, "label", nil, "KEY=VALUE that a tenant must have; repeatable; without any: everything")
 	flags.StringVar(&f.expires, "expires", "", "when it expires: a date (2027-01-31), a time in RFC 3339, or from now (90d, 12h)")
-	flags.StringVar(&f.file, "file", "", "file of tokens that the entry is added to; without it the entry is printed")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return a.createToken(cmd, f) }
+	flags.StringVar(&f.file, "file", "", "file of tokens to keep it in, instead of the control store; - prints the entry for one")
+	f.storeCommand = addStoreCommand(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		entry, err := a.tokenEntry(cmd, args[0], f)
+		if err != nil {
+			return err
+		}
+		if f.file != "" {
+			return a.createTokenInFile(f.file, entry)
+		}
+		return a.createToken(cmd, f, entry)
+	}
 	return cmd
 }
 
-func (a *app) createToken(cmd *cobra.Command, f *tokenFlags) error {
-	entry, err := a.tokenEntry(cmd, f)
+// createToken makes a token in the control store. What is printed is the token
+// alone, so that it can be piped; the rest is told beside it.
+func (a *app) createToken(cmd *cobra.Command, f *tokenFlags, entry access.TokenEntry) error {
+	role, err := enumFlag[lockstepv1.Role](cmd, "role", entry.Role, "ROLE_", lockstepv1.Role_value)
 	if err != nil {
 		return err
 	}
+	expires, err := time.Parse(time.RFC3339, entry.Expires)
+	if err != nil {
+		return fault.Wrap(err, fault.Bug, "EXPIRY_BROKEN", "the time of expiry cannot be read back")
+	}
+	return f.with(a, cmd, func(ctx context.Context, c *connection) error {
+		resp, err := tokenClient(c).CreateToken(ctx, &lockstepv1.CreateTokenRequest{
+			Name: entry.Name, Grants: []*lockstepv1.TokenGrant{{Role: role, Labels: entry.Labels}}, ExpiresAt: timestamppb.New(expires),
+		})
+		if err != nil {
+			return err
+		}
+		if f.format.value == formatJSON {
+			return written(writeJSON(a.env.Out, resp))
+		}
+		p := text.New(a.env.Err, a.color(a.env.Err))
+		p.Token(text.Clean(resp.GetToken()))
+		if err := p.Err(); err != nil {
+			return written(err)
+		}
+		if _, err := fmt.Fprintln(a.env.Err, "# the token, shown this once:"); err != nil {
+			return written(err)
+		}
+		return a.printLine(resp.GetSecret())
+	})
+}
+
+func (a *app) createTokenInFile(file string, entry access.TokenEntry) error {
 	token := access.NewToken()
 	entry.Hash = access.HashToken(token)
-	if f.file != "" {
-		if err := addEntry(f.file, entry); err != nil {
+	if file != "-" {
+		if err := addEntry(file, entry); err != nil {
 			return err
 		}
 		return a.printLine(token)
 	}
-	text, err := yaml.Marshal([]access.TokenEntry{entry})
+	lines, err := yaml.Marshal([]access.TokenEntry{entry})
 	if err != nil {
 		return fault.Wrap(err, fault.Bug, "YAML_FAILED", "the entry cannot be rendered")
 	}
-	if _, err := fmt.Fprintf(a.env.Err, "# for the file that tokens-file names:\ntokens:\n%s\n# the token, shown this once:\n", text); err != nil {
+	if _, err := fmt.Fprintf(a.env.Err, "# for the file that tokens-file names:\ntokens:\n%s\n# the token, shown this once:\n", lines); err != nil {
 		return written(err)
 	}
 	return a.printLine(token)
 }
 
+func (a *app) tokenListCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Short: "List the tokens of the control store", Args: exactly()}
+	flags := cmd.Flags()
+	req := &lockstepv1.ListTokensRequest{}
+	flags.Int32Var(&req.PageSize, "limit", 50, "how many to list, at most 1000")
+	flags.StringVar(&req.PageToken, "page-token", "", "where to go on, as the page before says")
+	f := addStoreCommand(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return f.with(a, cmd, func(ctx context.Context, c *connection) error {
+			resp, err := tokenClient(c).ListTokens(ctx, req)
+			if err != nil {
+				return err
+			}
+			return render(a, f.format, resp, (*text.Printer).Tokens)
+		})
+	}
+	return cmd
+}
+
+func (a *app) tokenRevokeCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "revoke NAME", Short: "Take a token of the control store out of use, for good and at once", Args: exactly("NAME")}
+	f := addStoreCommand(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return f.with(a, cmd, func(ctx context.Context, c *connection) error {
+			resp, err := tokenClient(c).RevokeToken(ctx, &lockstepv1.RevokeTokenRequest{Token: args[0]})
+			if err != nil {
+				return err
+			}
+			return render(a, f.format, resp.GetToken(), (*text.Printer).Token)
+		})
+	}
+	return cmd
+}
+
 // tokenEntry reads the flags.
-func (a *app) tokenEntry(cmd *cobra.Command, f *tokenFlags) (access.TokenEntry, error) {
-	entry := access.TokenEntry{Name: f.name, Role: f.role}
-	if f.name == "" || f.role == "" || f.expires == "" {
-		return entry, usagef(cmd, "say who the token is for, what they may do, and how long: --name, --role, --expires")
+func (a *app) tokenEntry(cmd *cobra.Command, name string, f *tokenFlags) (access.TokenEntry, error) {
+	entry := access.TokenEntry{Name: name, Role: f.role}
+	if f.role == "" || f.expires == "" {
+		return entry, usagef(cmd, "say what the token may do, and how long: --role, --expires")
 	}
 	if _, err := access.ParseRole(f.role); err != nil {
 		return entry, usagef(cmd, "there is no role %q; use viewer, operator or admin", f.role)
@@ -129,52 +208,6 @@ func (a *app) expiry(text string) (time.Time, error) {
 		return a.env.Now().Add(d), nil
 	}
 	return access.ParseExpiry(text)
-}
-
-// addEntry adds an entry to a file of tokens, and keeps what is in it, comments
-// included. The file is replaced at once, so that no server reads half of it.
-func addEntry(path string, entry access.TokenEntry) error {
-	old, err := os.ReadFile(filepath.Clean(path))
-	if err != nil && !os.IsNotExist(err) {
-		return fault.Wrap(err, fault.Invalid, "FILE_UNREADABLE", "the file of tokens %s cannot be read", path)
-	}
-	known, err := access.ParseTokenFile(old, path)
-	if err != nil {
-		return err
-	}
-	if slices.ContainsFunc(known, func(t access.StoredToken) bool { return t.Name == entry.Name }) {
-		return fault.New(fault.Exists, "TOKEN_EXISTS", "%s has a token named %s", path, entry.Name).Suggest("choose another name, or remove that entry")
-	}
-	text, err := withEntry(old, entry)
-	if err != nil {
-		return err
-	}
-	if _, err := access.ParseTokenFile(text, path); err != nil {
-		return fault.Wrap(err, fault.Invalid, "TOKENS_INVALID", "the entry cannot be added to %s as it is written", path).
-			Suggest("leave out --file, and add the entry that is printed by hand")
-	}
-	temporary := path + ".new"
-	if err := os.WriteFile(temporary, text, 0o600); err != nil { //nolint:gosec // whoever runs the command names the file
-		return fault.Wrap(err, fault.Invalid, "FILE_UNWRITABLE", "the file of tokens %s cannot be written", path)
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		return fault.Wrap(err, fault.Invalid, "FILE_UNWRITABLE", "the file of tokens %s cannot be replaced", path)
-	}
-	return nil
-}
-
-func withEntry(old []byte, entry access.TokenEntry) ([]byte, error) {
-	item, err := yaml.Marshal([]access.TokenEntry{entry})
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Bug, "YAML_FAILED", "the entry cannot be rendered")
-	}
-	if len(bytes.TrimSpace(old)) == 0 {
-		old = []byte("tokens:\n")
-	}
-	if !bytes.HasSuffix(old, []byte("\n")) {
-		old = append(old, '\n')
-	}
-	return append(old, item...), nil
 }
 
 func (a *app) tokenHashCommand() *cobra.Command {

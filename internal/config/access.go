@@ -24,6 +24,7 @@ type Auth struct {
 	Certificates map[string]string // grants by a name in a client certificate
 	OIDC         OIDC
 	Anonymous    access.Role // of callers who prove nothing, when it is said explicitly
+	Required     bool        // it was said that those have none: not even on this machine
 }
 
 // OIDC is an identity provider whose tokens are taken.
@@ -64,7 +65,7 @@ func accessOptions() []Option {
 		{Name: "tls-min-version", Usage: "1.3, or 1.2 for old clients", set: setTLSVersion, get: tlsVersion},
 		pairsOption("tls-identities", "grants by a name in a client certificate: uri:NAME=GRANTS, dns:…, email:…, cn:…; GRANTS is a role and the labels that limit it",
 			func(c *Config) *map[string]string { return &c.Auth.Certificates }),
-		textOption("tokens-file", "file with static tokens, as `lockstep token create` prints them", func(c *Config) *string { return &c.Auth.TokensFile }),
+		textOption("tokens-file", "file with static tokens, as `lockstep token create --file` writes them, beside those of the store", func(c *Config) *string { return &c.Auth.TokensFile }),
 		textOption("oidc-issuer", "URL of the identity provider whose tokens are taken", func(c *Config) *string { return &c.Auth.OIDC.Issuer }),
 		textOption("oidc-audience", "audience that its tokens must be for", func(c *Config) *string { return &c.Auth.OIDC.Audience }),
 		textOption("oidc-role-claim", "claim with the caller's roles, such as groups or realm_access.roles", func(c *Config) *string { return &c.Auth.OIDC.RoleClaim }),
@@ -72,7 +73,7 @@ func accessOptions() []Option {
 		pairsOption("oidc-roles", "grants by a value of that claim, VALUE=GRANTS, such as crm-team=operator team=crm",
 			func(c *Config) *map[string]string { return &c.Auth.OIDC.Roles }),
 		{
-			Name: "anonymous-role", Usage: "role of callers who prove nothing: viewer, operator or admin; needed beyond loopback where no authentication is configured",
+			Name: "anonymous-role", Usage: "role of callers who prove nothing: viewer, operator, admin, or none, also on loopback; needed beyond loopback where no authentication is configured",
 			set: setAnonymous, get: anonymousRole,
 		},
 		{
@@ -135,8 +136,8 @@ func tlsVersion(c *Config) string {
 }
 
 func setAnonymous(c *Config, v string) (err error) {
-	if v == "" || v == "none" {
-		c.Auth.Anonymous = access.None
+	c.Auth.Anonymous, c.Auth.Required = access.None, v == access.None.String()
+	if v == "" || c.Auth.Required {
 		return nil
 	}
 	if c.Auth.Anonymous, err = access.ParseRole(v); err != nil {
@@ -146,7 +147,7 @@ func setAnonymous(c *Config, v string) (err error) {
 }
 
 func anonymousRole(c *Config) string {
-	if c.Auth.Anonymous == access.None {
+	if c.Auth.Anonymous == access.None && !c.Auth.Required {
 		return ""
 	}
 	return c.Auth.Anonymous.String()
@@ -219,7 +220,7 @@ func (c *Config) Authenticated() bool {
 // authentication is configured, nothing was said about who may do what, and
 // nobody beyond this machine can call.
 func (c *Config) DeveloperMode() bool {
-	return !c.Exposed() && !c.Authenticated() && c.Auth.Anonymous == access.None
+	return !c.Exposed() && !c.Authenticated() && c.Auth.Anonymous == access.None && !c.Auth.Required
 }
 
 // AnonymousRole is the role of callers who prove nothing.
@@ -265,9 +266,9 @@ func (c *Config) ValidateServer() error {
 	case c.Exposed() && !c.Encrypted() && !c.TLS.Without:
 		return refuse("the server would listen beyond loopback without TLS",
 			"set tls-cert and tls-key, or insecure-plaintext=true where a proxy in front has TLS, or listen on 127.0.0.1")
-	case c.Exposed() && !c.Authenticated() && c.Auth.Anonymous == access.None:
+	case c.Exposed() && !c.Authenticated() && !c.Auth.Required && c.Auth.Anonymous == access.None:
 		return refuse("the server would listen beyond loopback without knowing who calls",
-			"set tokens-file, oidc-issuer or tls-client-ca, or say with anonymous-role what everybody may do, or listen on 127.0.0.1")
+			"set tokens-file, oidc-issuer or tls-client-ca, or anonymous-role=none where the tokens of the store do, or say with anonymous-role what everybody may do, or listen on 127.0.0.1")
 	case !c.DeveloperMode() && !c.Targets.Listed():
 		return refuse("the server would let its callers reach every database that it reaches itself",
 			"list them in target-hosts and sqlite-directories; target-hosts=*:* allows every host")
@@ -282,6 +283,9 @@ func (c *Config) validateAuth() error {
 	}
 	o := c.Auth.OIDC
 	switch {
+	case c.Auth.Required && !c.Authenticated() && c.Store.None:
+		return invalid("nobody could call: anonymous-role is none, and there are no tokens without a store",
+			"set store, tokens-file, oidc-issuer or tls-client-ca")
 	case (c.TLS.Certificate == "") != (c.TLS.Key == ""):
 		return invalid("tls-cert and tls-key belong together", "set both")
 	case c.TLS.ClientCA != "" && !c.Encrypted():

@@ -85,6 +85,9 @@ func New(ctx context.Context, conn grpc.ClientConnInterface, opts ...Option) (ht
 	if err := lockstepv1.RegisterServerServiceHandlerClient(ctx, mux, lockstepv1.NewServerServiceClient(conn)); err != nil {
 		return nil, fault.Wrap(err, fault.Bug, "GATEWAY_BROKEN", "the HTTP routes of ServerService cannot be set up")
 	}
+	if err := lockstepv1.RegisterTokenServiceHandlerClient(ctx, mux, lockstepv1.NewTokenServiceClient(conn)); err != nil {
+		return nil, fault.Wrap(err, fault.Bug, "GATEWAY_BROKEN", "the HTTP routes of TokenService cannot be set up")
+	}
 	root := http.NewServeMux()
 	root.HandleFunc("GET /openapi.json", serveOpenAPI)
 	root.HandleFunc("GET /healthz", serveAlive)

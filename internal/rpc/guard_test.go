@@ -73,6 +73,10 @@ var matrix = map[string]string{
 	"AuditService/ExportAudit": "A",
 	"AuditService/VerifyAudit": "A",
 
+	"TokenService/CreateToken": "A",
+	"TokenService/ListTokens":  "A",
+	"TokenService/RevokeToken": "A",
+
 	"ServerService/CreateServer":  "A",
 	"ServerService/GetServer":     "voA",
 	"ServerService/ListServers":   "voA",

@@ -102,6 +102,10 @@ func refusedEvent(about *call) control.AuditEvent {
 		e.TenantID = clip(r.GetId(), maxRefusedText)
 	case *lockstepv1.CreateServerRequest:
 		e.ServerID = clip(r.GetId(), maxRefusedText)
+	case *lockstepv1.CreateTokenRequest:
+		e.Details = map[string]string{detailToken: clip(r.GetName(), maxRefusedText)}
+	case *lockstepv1.RevokeTokenRequest:
+		e.Details = map[string]string{detailToken: clip(r.GetToken(), maxRefusedText)}
 	}
 	return e
 }

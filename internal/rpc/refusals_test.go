@@ -16,14 +16,11 @@ import (
 	"github.com/lockstepdb/lockstep/internal/rpc/status"
 )
 
-// onlyReads are the calls whose refusal is not in the audit chain. Any other
-// call, a new one included, must be there.
+// onlyReads are the calls, beside those that get or list, whose refusal is not in
+// the audit chain. Any other call, a new one included, must be there.
 var onlyReads = map[string]bool{
-	"ModuleService/ListModules": true, "ModuleService/ListModuleVersions": true, "ModuleService/GetModule": true,
-	"ModuleService/CompareModules": true, "ModuleService/CheckModule": true, "ModuleService/ProposeManifest": true, "ModuleService/GetModuleGraph": true,
-	"MigrationService/GetTenantVersion": true, "MigrationService/ListRevisions": true, "MigrationService/GetRevision": true, "MigrationService/CheckDrift": true,
-	"TenantService/GetTenant": true, "TenantService/ListTenants": true, "ServerService/GetServer": true, "ServerService/ListServers": true,
-	"AuditService/SearchAudit": true, "AuditService/ExportAudit": true, "AuditService/VerifyAudit": true,
+	"ModuleService/CompareModules": true, "ModuleService/CheckModule": true, "ModuleService/ProposeManifest": true,
+	"MigrationService/CheckDrift": true, "AuditService/SearchAudit": true, "AuditService/ExportAudit": true, "AuditService/VerifyAudit": true,
 }
 
 // chained returns the entries of the chain, the newest first.
@@ -50,7 +47,8 @@ func TestEveryRefusedChangeIsInTheChain(t *testing.T) {
 		require.Len(t, chained(t, store), before, "%s: strangers write nothing", m.FullName())
 		require.Equal(t, codes.PermissionDenied, invoke(with(t.Context(), known['n']), conn, m, fields), m.FullName())
 		entries := chained(t, store)
-		if onlyReads[short(m)] {
+		name := string(m.Name())
+		if onlyReads[short(m)] || strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List") {
 			assert.Len(t, entries, before, m.FullName())
 			continue
 		}

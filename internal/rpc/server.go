@@ -74,6 +74,7 @@ func NewServer(cfg Config) (*Server, error) {
 	lockstepv1.RegisterTenantServiceServer(s.grpc, &tenantService{places: at, ledger: book})
 	lockstepv1.RegisterAuditServiceServer(s.grpc, &auditService{places: at})
 	lockstepv1.RegisterServerServiceServer(s.grpc, &serverService{places: at, ledger: book})
+	lockstepv1.RegisterTokenServiceServer(s.grpc, &tokenService{places: at, ledger: book})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	if g.policy, g.rules, err = readRules(s.grpc.GetServiceInfo()); err != nil {
