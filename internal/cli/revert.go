@@ -20,10 +20,17 @@ revision, as a new revision: history only grows, and a revert can be reverted.
 It is an execution like any other, with a plan, strategies and a digest. What was
 renamed since is renamed back, and keeps its data. What was removed since is made
 again without its data, and what is new since is removed: --preview says so
-beforehand. The default strategy, safe, removes nothing; full goes back all the way.`
+beforehand. The default strategy, safe, removes nothing; full goes back all the way.
+
+With --preview, --preflight asks the tenant's rows whether they allow it, as lockstep
+preview does: findings that the engine would refuse exit with 3. Going back always asks.
+--online, on PostgreSQL, plans in phases that block nobody for long.`
 
 const revertExample = `  # What would going back to revision 3 do? Nothing is touched.
   lockstep revert --to 3 --target sqlite:acme.db --strategy full --preview
+
+  # Would the rows allow it, and what would be lost?
+  lockstep revert --to 3 --target sqlite:acme.db --strategy full --preview --preflight
 
   # Go back, exactly as previewed
   lockstep revert --to 3 --target sqlite:acme.db --strategy full --plan DIGEST`
@@ -33,7 +40,7 @@ type revertFlags struct {
 	*executeFlags
 	to      int64
 	preview bool
-	prove   bool
+	look    lockstepv1.PreviewRevertRequest // what a preview is asked beyond the plan
 }
 
 func (a *app) revertCommand() *cobra.Command {
@@ -50,7 +57,10 @@ func (a *app) revertCommand() *cobra.Command {
 	flags.Int64Var(&f.to, "to", 0, "number of the revision to go back to, as lockstep history lists it")
 	flags.BoolVar(&f.preview, "preview", false, "only show what it would do")
 	f.executeFlags = &executeFlags{migrationFlags: &migrationFlags{target: addTarget(cmd), strategy: addStrategy(cmd)}}
-	flags.BoolVar(&f.prove, "prove", false, "with --preview: also try the plan out in a scratch schema on the same server")
+	addOnline(cmd, &f.online)
+	flags.BoolVar(&f.look.Preflight, "preflight", false, "with --preview: also ask the tenant's rows whether they allow it")
+	flags.BoolVar(&f.look.Estimate, "estimate", false, "with --preflight: estimate on big tables rather than count")
+	flags.BoolVar(&f.look.Prove, "prove", false, "with --preview: also try the plan out in a scratch schema on the same server")
 	f.format = addFormat(cmd, formatSQL)
 	flags.StringVar(&f.plan, "plan", "", "digest of the plan that was previewed; needed when it removes data")
 	flags.StringVar(&f.actor, "actor", "", "who asks, for the record (default: the current user)")
@@ -89,8 +99,8 @@ func (a *app) revertRequest(cmd *cobra.Command, f *revertFlags) (*lockstepv1.Rev
 	switch {
 	case f.to < 1:
 		return nil, usagef(cmd, "say where to go back to: --to N, from 1")
-	case !f.preview && (f.prove || f.format.value == formatSQL):
-		return nil, usagef(cmd, "--prove and --format sql go with --preview")
+	case !f.preview && (f.look.GetProve() || f.look.GetPreflight() || f.look.GetEstimate() || f.format.value == formatSQL):
+		return nil, usagef(cmd, "--preflight, --estimate, --prove and --format sql go with --preview")
 	case f.lockWait < 0 || f.lockTimeout < 0 || f.statementTimeout < 0:
 		return nil, usagef(cmd, "a timeout cannot be negative")
 	}
@@ -102,6 +112,7 @@ func (a *app) revertRequest(cmd *cobra.Command, f *revertFlags) (*lockstepv1.Rev
 	req := &lockstepv1.RevertMigrationRequest{
 		Revision: f.to, PlanDigest: f.plan, RequestId: f.requestID, LockWait: durationpb.New(f.lockWait),
 		LockTimeout: durationpb.New(f.lockTimeout), StatementTimeout: durationpb.New(f.statementTimeout),
+		Online: f.online,
 	}
 	var err error
 	if req.Target, req.Tenant, err = a.target(cmd, f.target); err != nil {
@@ -119,7 +130,8 @@ func (a *app) revertRequest(cmd *cobra.Command, f *revertFlags) (*lockstepv1.Rev
 
 func (a *app) previewRevert(ctx context.Context, conn *connection, req *lockstepv1.RevertMigrationRequest, f *revertFlags) error {
 	resp, err := migrationClient(conn).PreviewRevert(ctx, &lockstepv1.PreviewRevertRequest{
-		Target: req.GetTarget(), Tenant: req.GetTenant(), Revision: req.GetRevision(), Strategy: req.GetStrategy(), Prove: f.prove,
+		Target: req.GetTarget(), Tenant: req.GetTenant(), Revision: req.GetRevision(), Strategy: req.GetStrategy(), Online: req.GetOnline(),
+		Prove: f.look.GetProve(), Preflight: f.look.GetPreflight(), Estimate: f.look.GetEstimate(),
 	})
 	if err != nil {
 		return err
@@ -135,6 +147,9 @@ func (a *app) previewRevert(ctx context.Context, conn *connection, req *lockstep
 	if err == nil && resp.GetProof() != nil && !resp.GetProof().GetProved() {
 		return exitCodeError(status.ExitBug)
 	}
+	if err == nil && resp.GetPreflight().GetBlocked() {
+		return exitCodeError(status.ExitRefused)
+	}
 	return err
 }
 
@@ -145,6 +160,9 @@ func nextRevert(f *revertFlags, digest string) []string {
 		words = append(words, t)
 	}
 	words = append(words, "--strategy "+shellQuote(*f.strategy))
+	if f.online {
+		words = append(words, "--online")
+	}
 	if f.connect.address != "" {
 		words = append(words, "--address "+shellQuote(f.connect.address))
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/diff"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/history"
@@ -86,6 +87,9 @@ func (s *Service) retrace(ctx context.Context, t *tenant, w *work, head *history
 			return err
 		}
 		target.Warnings, w.hints = l.warnings(), l.text()
+	}
+	if c, ok := t.d.(dialect.Caveated); ok {
+		target.Warnings = append(target.Warnings, c.Caveat())
 	}
 	w.target, w.lost = target, target.Warnings
 	w.physical = &lowered{schema: target.Schema, fingerprint: snapshot.Fingerprint()}

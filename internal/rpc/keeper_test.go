@@ -14,6 +14,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/history"
 	"github.com/lockstepdb/lockstep/internal/migrate"
 	"github.com/lockstepdb/lockstep/internal/module"
+	"github.com/lockstepdb/lockstep/internal/preflight"
 	"github.com/lockstepdb/lockstep/internal/rpc/status"
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
@@ -135,14 +136,18 @@ func TestRevertMigration(t *testing.T) {
 		},
 		look: func(r migrate.RevertRequest) (*migrate.Preview, error) {
 			asked = r
-			return &migrate.Preview{Plan: samplePlan(), Warnings: []string{"gone"}, Proof: &migrate.Proof{Differences: []string{"no"}}}, nil
+			return &migrate.Preview{
+				Plan: samplePlan(), Warnings: []string{"gone"}, Proof: &migrate.Proof{Differences: []string{"no"}},
+				Sizes:     map[string]dialect.Size{"customers": {Rows: 7}},
+				Preflight: &preflight.Report{Findings: []preflight.Finding{{Subject: preflight.Subject{Kind: preflight.Nulls, Table: "customers"}, Count: 1, Blocks: true}}},
+			}, nil
 		},
 	}
 	conn, _ := start(t, &fakeMigrator{Keeper: keeper})
 	client := lockstepv1.NewMigrationServiceClient(conn)
 	stream, err := client.RevertMigration(t.Context(), &lockstepv1.RevertMigrationRequest{
 		Target: target, Revision: 3, Strategy: lockstepv1.Strategy_STRATEGY_FULL, PlanDigest: "p1:abc", Actor: "alice", RequestId: "one",
-		DriftPolicy: lockstepv1.DriftPolicy_DRIFT_POLICY_WARN,
+		DriftPolicy: lockstepv1.DriftPolicy_DRIFT_POLICY_WARN, Online: true,
 	})
 	require.NoError(t, err)
 	first, err := stream.Recv()
@@ -158,10 +163,15 @@ func TestRevertMigration(t *testing.T) {
 	assert.Equal(t, int64(3), asked.Revision)
 	assert.Equal(t, "p1:abc alice one", asked.Digest+" "+asked.Actor+" "+asked.RequestID)
 	assert.Equal(t, migrate.DriftWarn, asked.Drift)
+	assert.True(t, asked.Online)
 
-	got, err := client.PreviewRevert(t.Context(), &lockstepv1.PreviewRevertRequest{Target: target, Revision: 2, Prove: true})
+	got, err := client.PreviewRevert(t.Context(), &lockstepv1.PreviewRevertRequest{
+		Target: target, Revision: 2, Prove: true, Preflight: true, Estimate: true, Online: true,
+	})
 	require.NoError(t, err)
-	assert.True(t, asked.Prove)
+	assert.True(t, asked.Prove && asked.Preflight && asked.Estimate && asked.Online)
+	assert.Equal(t, int64(7), got.GetSizes()[0].GetRows())
+	assert.True(t, got.GetPreflight().GetBlocked())
 	assert.Equal(t, int64(2), asked.Revision)
 	assert.Equal(t, []string{"gone"}, got.GetWarnings())
 	assert.False(t, got.GetProof().GetProved())

@@ -17,7 +17,7 @@ func (s *migrationService) PreviewRevert(
 	if err != nil {
 		return nil, err
 	}
-	in.Prove = req.GetProve()
+	in.Prove, in.Preflight, in.Estimate = req.GetProve(), req.GetPreflight(), req.GetEstimate()
 	p, err := s.migrator.PreviewRevert(ctx, in)
 	if err != nil {
 		return nil, err
@@ -25,6 +25,7 @@ func (s *migrationService) PreviewRevert(
 	return &lockstepv1.PreviewRevertResponse{
 		Plan: toPlan(p.Plan), Current: toRevision(p.Current, false), Changed: p.Changed, Warnings: p.Warnings,
 		Script: p.Script, Target: in.Target.String(), Proof: toProof(p.Proof),
+		Sizes: toSizes(p.Sizes), Preflight: toPreflight(p.Preflight),
 	}, nil
 }
 
@@ -55,6 +56,7 @@ type reverting interface {
 	placed
 	GetRevision() int64
 	GetStrategy() lockstepv1.Strategy
+	GetOnline() bool
 }
 
 func (s *migrationService) revertRequest(ctx context.Context, req reverting) (migrate.RevertRequest, error) {
@@ -63,7 +65,7 @@ func (s *migrationService) revertRequest(ctx context.Context, req reverting) (mi
 	if err != nil {
 		return out, err
 	}
-	out.Target = at.target
+	out.Target, out.Online = at.target, req.GetOnline()
 	out.Strategy, err = at.strategy(req.GetStrategy())
 	return out, err
 }

@@ -1735,7 +1735,13 @@ type PreviewRevertRequest struct {
 	// Also try the plan out, as in PreviewMigrationRequest.
 	Prove bool `protobuf:"varint,4,opt,name=prove,proto3" json:"prove,omitempty"`
 	// Id of a registered tenant, instead of the target.
-	Tenant        string `protobuf:"bytes,5,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Tenant string `protobuf:"bytes,5,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// Also ask the tenant's rows whether they allow the plan.
+	Preflight bool `protobuf:"varint,6,opt,name=preflight,proto3" json:"preflight,omitempty"`
+	// With preflight: as in PreviewMigrationRequest.
+	Estimate bool `protobuf:"varint,7,opt,name=estimate,proto3" json:"estimate,omitempty"`
+	// As in PreviewMigrationRequest.
+	Online        bool `protobuf:"varint,8,opt,name=online,proto3" json:"online,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1805,6 +1811,27 @@ func (x *PreviewRevertRequest) GetTenant() string {
 	return ""
 }
 
+func (x *PreviewRevertRequest) GetPreflight() bool {
+	if x != nil {
+		return x.Preflight
+	}
+	return false
+}
+
+func (x *PreviewRevertRequest) GetEstimate() bool {
+	if x != nil {
+		return x.Estimate
+	}
+	return false
+}
+
+func (x *PreviewRevertRequest) GetOnline() bool {
+	if x != nil {
+		return x.Online
+	}
+	return false
+}
+
 // PreviewRevertResponse is what going back would do.
 type PreviewRevertResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1821,7 +1848,11 @@ type PreviewRevertResponse struct {
 	// The target, without its secret.
 	Target string `protobuf:"bytes,6,opt,name=target,proto3" json:"target,omitempty"`
 	// What came of trying the plan out; absent when that was not asked for.
-	Proof         *Proof `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
+	Proof *Proof `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
+	// How much the present tables hold that the plan changes.
+	Sizes []*TableSize `protobuf:"bytes,8,rep,name=sizes,proto3" json:"sizes,omitempty"`
+	// What the tenant's rows say to the plan; absent unless asked for.
+	Preflight     *PreflightReport `protobuf:"bytes,9,opt,name=preflight,proto3" json:"preflight,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1905,6 +1936,20 @@ func (x *PreviewRevertResponse) GetProof() *Proof {
 	return nil
 }
 
+func (x *PreviewRevertResponse) GetSizes() []*TableSize {
+	if x != nil {
+		return x.Sizes
+	}
+	return nil
+}
+
+func (x *PreviewRevertResponse) GetPreflight() *PreflightReport {
+	if x != nil {
+		return x.Preflight
+	}
+	return nil
+}
+
 // RevertMigrationRequest asks to go back to an earlier revision.
 type RevertMigrationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1931,7 +1976,9 @@ type RevertMigrationRequest struct {
 	// As in ExecuteMigrationRequest.
 	RequestId string `protobuf:"bytes,10,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Id of a registered tenant, instead of the target.
-	Tenant        string `protobuf:"bytes,11,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Tenant string `protobuf:"bytes,11,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// As in PreviewMigrationRequest.
+	Online        bool `protobuf:"varint,12,opt,name=online,proto3" json:"online,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2041,6 +2088,13 @@ func (x *RevertMigrationRequest) GetTenant() string {
 		return x.Tenant
 	}
 	return ""
+}
+
+func (x *RevertMigrationRequest) GetOnline() bool {
+	if x != nil {
+		return x.Online
+	}
+	return false
 }
 
 // RevertMigrationResponse is one message of the stream.
@@ -2281,14 +2335,17 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\amodules\x18\b \x03(\v2\x1a.lockstep.v1.ModuleVersionR\amodules\x12\x1a\n" +
 	"\bwarnings\x18\t \x03(\tR\bwarnings\x12\x16\n" +
 	"\x06target\x18\n" +
-	" \x01(\tR\x06target\"\xbf\x02\n" +
+	" \x01(\tR\x06target\"\x91\x03\n" +
 	"\x14PreviewRevertRequest\x12#\n" +
 	"\x06target\x18\x01 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12#\n" +
 	"\brevision\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\brevision\x12;\n" +
 	"\bstrategy\x18\x03 \x01(\x0e2\x15.lockstep.v1.StrategyB\b\xbaH\x05\x82\x01\x02\x10\x01R\bstrategy\x12\x14\n" +
 	"\x05prove\x18\x04 \x01(\bR\x05prove\x12\x1f\n" +
-	"\x06tenant\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:i\xbaHf\x1ad\n" +
-	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\xff\x01\n" +
+	"\x06tenant\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\x12\x1c\n" +
+	"\tpreflight\x18\x06 \x01(\bR\tpreflight\x12\x1a\n" +
+	"\bestimate\x18\a \x01(\bR\bestimate\x12\x16\n" +
+	"\x06online\x18\b \x01(\bR\x06online:i\xbaHf\x1ad\n" +
+	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\xe9\x02\n" +
 	"\x15PreviewRevertResponse\x12%\n" +
 	"\x04plan\x18\x01 \x01(\v2\x11.lockstep.v1.PlanR\x04plan\x12/\n" +
 	"\acurrent\x18\x02 \x01(\v2\x15.lockstep.v1.RevisionR\acurrent\x12\x18\n" +
@@ -2296,7 +2353,9 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\bwarnings\x18\x04 \x03(\tR\bwarnings\x12\x16\n" +
 	"\x06script\x18\x05 \x01(\tR\x06script\x12\x16\n" +
 	"\x06target\x18\x06 \x01(\tR\x06target\x12(\n" +
-	"\x05proof\x18\a \x01(\v2\x12.lockstep.v1.ProofR\x05proof\"\xf5\x05\n" +
+	"\x05proof\x18\a \x01(\v2\x12.lockstep.v1.ProofR\x05proof\x12,\n" +
+	"\x05sizes\x18\b \x03(\v2\x16.lockstep.v1.TableSizeR\x05sizes\x12:\n" +
+	"\tpreflight\x18\t \x01(\v2\x1c.lockstep.v1.PreflightReportR\tpreflight\"\x8d\x06\n" +
 	"\x16RevertMigrationRequest\x12#\n" +
 	"\x06target\x18\x01 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12#\n" +
 	"\brevision\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\brevision\x12;\n" +
@@ -2314,7 +2373,8 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\n" +
 	" \x01(\tB\x12\xbaH\x0fr\r(\x80\x012\b^[ -~]*$R\trequestId\x12\x1f\n" +
-	"\x06tenant\x18\v \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:i\xbaHf\x1ad\n" +
+	"\x06tenant\x18\v \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\x12\x16\n" +
+	"\x06online\x18\f \x01(\bR\x06online:i\xbaHf\x1ad\n" +
 	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\x98\x01\n" +
 	"\x17RevertMigrationResponse\x12<\n" +
 	"\bprogress\x18\x01 \x01(\v2\x1e.lockstep.v1.ExecutionProgressH\x00R\bprogress\x126\n" +
@@ -2448,36 +2508,38 @@ var file_lockstep_v1_migration_service_proto_depIdxs = []int32{
 	26, // 40: lockstep.v1.PreviewRevertResponse.plan:type_name -> lockstep.v1.Plan
 	23, // 41: lockstep.v1.PreviewRevertResponse.current:type_name -> lockstep.v1.Revision
 	6,  // 42: lockstep.v1.PreviewRevertResponse.proof:type_name -> lockstep.v1.Proof
-	25, // 43: lockstep.v1.RevertMigrationRequest.strategy:type_name -> lockstep.v1.Strategy
-	30, // 44: lockstep.v1.RevertMigrationRequest.lock_wait:type_name -> google.protobuf.Duration
-	30, // 45: lockstep.v1.RevertMigrationRequest.lock_timeout:type_name -> google.protobuf.Duration
-	30, // 46: lockstep.v1.RevertMigrationRequest.statement_timeout:type_name -> google.protobuf.Duration
-	31, // 47: lockstep.v1.RevertMigrationRequest.drift_policy:type_name -> lockstep.v1.DriftPolicy
-	9,  // 48: lockstep.v1.RevertMigrationResponse.progress:type_name -> lockstep.v1.ExecutionProgress
-	10, // 49: lockstep.v1.RevertMigrationResponse.result:type_name -> lockstep.v1.ExecutionResult
-	2,  // 50: lockstep.v1.MigrationService.GetTenantVersion:input_type -> lockstep.v1.GetTenantVersionRequest
-	4,  // 51: lockstep.v1.MigrationService.PreviewMigration:input_type -> lockstep.v1.PreviewMigrationRequest
-	7,  // 52: lockstep.v1.MigrationService.ExecuteMigration:input_type -> lockstep.v1.ExecuteMigrationRequest
-	11, // 53: lockstep.v1.MigrationService.ListRevisions:input_type -> lockstep.v1.ListRevisionsRequest
-	13, // 54: lockstep.v1.MigrationService.GetRevision:input_type -> lockstep.v1.GetRevisionRequest
-	15, // 55: lockstep.v1.MigrationService.CheckDrift:input_type -> lockstep.v1.CheckDriftRequest
-	17, // 56: lockstep.v1.MigrationService.AdoptDatabase:input_type -> lockstep.v1.AdoptDatabaseRequest
-	19, // 57: lockstep.v1.MigrationService.PreviewRevert:input_type -> lockstep.v1.PreviewRevertRequest
-	21, // 58: lockstep.v1.MigrationService.RevertMigration:input_type -> lockstep.v1.RevertMigrationRequest
-	3,  // 59: lockstep.v1.MigrationService.GetTenantVersion:output_type -> lockstep.v1.GetTenantVersionResponse
-	5,  // 60: lockstep.v1.MigrationService.PreviewMigration:output_type -> lockstep.v1.PreviewMigrationResponse
-	8,  // 61: lockstep.v1.MigrationService.ExecuteMigration:output_type -> lockstep.v1.ExecuteMigrationResponse
-	12, // 62: lockstep.v1.MigrationService.ListRevisions:output_type -> lockstep.v1.ListRevisionsResponse
-	14, // 63: lockstep.v1.MigrationService.GetRevision:output_type -> lockstep.v1.GetRevisionResponse
-	16, // 64: lockstep.v1.MigrationService.CheckDrift:output_type -> lockstep.v1.CheckDriftResponse
-	18, // 65: lockstep.v1.MigrationService.AdoptDatabase:output_type -> lockstep.v1.AdoptDatabaseResponse
-	20, // 66: lockstep.v1.MigrationService.PreviewRevert:output_type -> lockstep.v1.PreviewRevertResponse
-	22, // 67: lockstep.v1.MigrationService.RevertMigration:output_type -> lockstep.v1.RevertMigrationResponse
-	59, // [59:68] is the sub-list for method output_type
-	50, // [50:59] is the sub-list for method input_type
-	50, // [50:50] is the sub-list for extension type_name
-	50, // [50:50] is the sub-list for extension extendee
-	0,  // [0:50] is the sub-list for field type_name
+	27, // 43: lockstep.v1.PreviewRevertResponse.sizes:type_name -> lockstep.v1.TableSize
+	28, // 44: lockstep.v1.PreviewRevertResponse.preflight:type_name -> lockstep.v1.PreflightReport
+	25, // 45: lockstep.v1.RevertMigrationRequest.strategy:type_name -> lockstep.v1.Strategy
+	30, // 46: lockstep.v1.RevertMigrationRequest.lock_wait:type_name -> google.protobuf.Duration
+	30, // 47: lockstep.v1.RevertMigrationRequest.lock_timeout:type_name -> google.protobuf.Duration
+	30, // 48: lockstep.v1.RevertMigrationRequest.statement_timeout:type_name -> google.protobuf.Duration
+	31, // 49: lockstep.v1.RevertMigrationRequest.drift_policy:type_name -> lockstep.v1.DriftPolicy
+	9,  // 50: lockstep.v1.RevertMigrationResponse.progress:type_name -> lockstep.v1.ExecutionProgress
+	10, // 51: lockstep.v1.RevertMigrationResponse.result:type_name -> lockstep.v1.ExecutionResult
+	2,  // 52: lockstep.v1.MigrationService.GetTenantVersion:input_type -> lockstep.v1.GetTenantVersionRequest
+	4,  // 53: lockstep.v1.MigrationService.PreviewMigration:input_type -> lockstep.v1.PreviewMigrationRequest
+	7,  // 54: lockstep.v1.MigrationService.ExecuteMigration:input_type -> lockstep.v1.ExecuteMigrationRequest
+	11, // 55: lockstep.v1.MigrationService.ListRevisions:input_type -> lockstep.v1.ListRevisionsRequest
+	13, // 56: lockstep.v1.MigrationService.GetRevision:input_type -> lockstep.v1.GetRevisionRequest
+	15, // 57: lockstep.v1.MigrationService.CheckDrift:input_type -> lockstep.v1.CheckDriftRequest
+	17, // 58: lockstep.v1.MigrationService.AdoptDatabase:input_type -> lockstep.v1.AdoptDatabaseRequest
+	19, // 59: lockstep.v1.MigrationService.PreviewRevert:input_type -> lockstep.v1.PreviewRevertRequest
+	21, // 60: lockstep.v1.MigrationService.RevertMigration:input_type -> lockstep.v1.RevertMigrationRequest
+	3,  // 61: lockstep.v1.MigrationService.GetTenantVersion:output_type -> lockstep.v1.GetTenantVersionResponse
+	5,  // 62: lockstep.v1.MigrationService.PreviewMigration:output_type -> lockstep.v1.PreviewMigrationResponse
+	8,  // 63: lockstep.v1.MigrationService.ExecuteMigration:output_type -> lockstep.v1.ExecuteMigrationResponse
+	12, // 64: lockstep.v1.MigrationService.ListRevisions:output_type -> lockstep.v1.ListRevisionsResponse
+	14, // 65: lockstep.v1.MigrationService.GetRevision:output_type -> lockstep.v1.GetRevisionResponse
+	16, // 66: lockstep.v1.MigrationService.CheckDrift:output_type -> lockstep.v1.CheckDriftResponse
+	18, // 67: lockstep.v1.MigrationService.AdoptDatabase:output_type -> lockstep.v1.AdoptDatabaseResponse
+	20, // 68: lockstep.v1.MigrationService.PreviewRevert:output_type -> lockstep.v1.PreviewRevertResponse
+	22, // 69: lockstep.v1.MigrationService.RevertMigration:output_type -> lockstep.v1.RevertMigrationResponse
+	61, // [61:70] is the sub-list for method output_type
+	52, // [52:61] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_lockstep_v1_migration_service_proto_init() }

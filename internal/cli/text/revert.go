@@ -8,5 +8,6 @@ func (p *Printer) PreviewRevert(r *lockstepv1.PreviewRevertResponse, next []stri
 	p.Preview(&lockstepv1.PreviewMigrationResponse{
 		Plan: r.GetPlan(), Current: r.GetCurrent(), Changed: r.GetChanged(), Warnings: r.GetWarnings(),
 		Script: r.GetScript(), Target: r.GetTarget(), Proof: r.GetProof(),
+		Sizes: r.GetSizes(), Preflight: r.GetPreflight(),
 	}, next)
 }
