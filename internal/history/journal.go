@@ -54,11 +54,25 @@ func journalDefinition() *schema.Table {
 
 // CreateJournal makes the journal unless it is there.
 func (s *Store) CreateJournal(ctx context.Context, q dialect.Querier) error {
+	if _, transactional := s.d.(dialect.Online); !transactional && s.readable(ctx, q, JournalTable) {
+		return nil // which cost one short question
+	}
 	exists, err := s.exists(ctx, q, JournalTable)
 	if err != nil || exists {
 		return err
 	}
 	return s.create(ctx, q, journalDefinition())
+}
+
+// readable tells whether a table is there and can be read. Inside a transaction
+// the question would do harm when it is not.
+func (s *Store) readable(ctx context.Context, q dialect.Querier, table string) bool {
+	rows, err := q.QueryContext(ctx, "SELECT 1 FROM "+s.named(table)+" WHERE 1 = 0")
+	if err != nil {
+		return false
+	}
+	defer func() { _ = rows.Close() }()
+	return !rows.Next() && rows.Err() == nil
 }
 
 // Journal reads all entries, in order; none when there is no journal.

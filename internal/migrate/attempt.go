@@ -3,16 +3,12 @@ package migrate
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/history"
-	"github.com/lockstepdb/lockstep/internal/plan"
-	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
 // Outcomes of a single statement, as history records them.
@@ -75,38 +71,6 @@ func (e *execution) begin(ctx context.Context) (dialect.Tx, error) {
 		CreateNamespace: e.head == nil && e.t.d.Capabilities().Namespaces,
 		Rebuilds:        e.plan.Rebuilds(),
 	})
-}
-
-// intact proves, before anything runs, that what the plan touches is what the
-// snapshot says, as far as the drift policy asks for it, and that it breaks
-// nothing of tables that no module owns.
-func (e *execution) intact(ctx context.Context, tx dialect.Tx) error {
-	if err := e.s.refuseForeignBreaks(ctx, e.t, tx, e.plan); err != nil {
-		return err
-	}
-	warnings, err := e.s.undrifted(ctx, e.t, tx, e.plan, e.req.Drift)
-	e.warnings = distinct(append(e.warnings, warnings...)...)
-	return err
-}
-
-// differences compares tables with what they should be, one clause each.
-func (e *execution) differences(names []string, want, found *schema.Schema) []string {
-	var out []string
-	for _, name := range names {
-		promised, have := want.Table(name), found.Table(name)
-		switch {
-		case promised == nil && have == nil:
-		case promised == nil:
-			out = append(out, "the table "+name+" is still there")
-		case have == nil:
-			out = append(out, "the table "+name+" is not there")
-		default:
-			for _, d := range e.t.d.Compare(promised, have) {
-				out = append(out, name+": "+d)
-			}
-		}
-	}
-	return out
 }
 
 // recheck proves, under the lock, that the tenant is still where the plan
@@ -225,48 +189,4 @@ func inOrder(ctx context.Context, tx dialect.Tx, statements []string, done func(
 		done(i)
 	}
 	return nil
-}
-
-// verify looks at every touched table again and compares it with what the plan
-// promised.
-func (e *execution) verify(ctx context.Context, tx dialect.Tx) error {
-	names := touched(e.plan)
-	if len(names) == 0 {
-		return nil
-	}
-	found, err := e.t.d.Inspect(ctx, tx, names)
-	if err != nil {
-		return err
-	}
-	differences := e.differences(names, e.plan.ResultSchema, withoutAside(found))
-	if len(differences) == 0 {
-		return nil
-	}
-	return fault.New(fault.Drift, "VERIFICATION_FAILED",
-		"after the statements had run, the database was not what the plan promised: %s", strings.Join(differences, "; ")).
-		Suggest("a table was changed outside lockstep: compare it with the last revision in lockstep history and bring it back, then preview again")
-}
-
-// touched names the tables that a plan works on, by the names before and after.
-func touched(p *plan.Plan) []string {
-	var names []string
-	for i := range p.Statements {
-		names = append(names, p.Statements[i].Table)
-	}
-	for _, v := range p.Verdicts {
-		if len(v.Now) > 0 && v.Name == "" {
-			names = append(names, v.OldName)
-		}
-	}
-	return distinct(names...)
-}
-
-// withoutAside leaves out the columns that are only kept until the revision is
-// recorded.
-func withoutAside(s *schema.Schema) *schema.Schema {
-	aside := func(c *schema.Column) bool { return strings.HasPrefix(c.Name, dialect.ReservedPrefix) }
-	for _, t := range s.Tables {
-		t.Columns = slices.DeleteFunc(t.Columns, aside)
-	}
-	return s
 }

@@ -3,13 +3,11 @@ package migrate
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/history"
-	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
 // journalledOnce carries the plan out on an engine whose DDL commits by itself:
@@ -25,6 +23,9 @@ func (e *execution) journalledOnce(ctx context.Context) (*Result, error) {
 	if err == nil {
 		err = e.intact(ctx, tx)
 	}
+	if err == nil {
+		err = e.undoable(ctx, tx)
+	}
 	if err != nil {
 		e.rollback(ctx, tx)
 		return nil, err
@@ -32,11 +33,7 @@ func (e *execution) journalledOnce(ctx context.Context) (*Result, error) {
 	if err := e.preflight(ctx, tx); err != nil {
 		return e.fail(ctx, tx, err) // nothing was touched yet
 	}
-	before, err := e.found(ctx, tx)
-	if err != nil {
-		return e.fail(ctx, tx, err)
-	}
-	j, err := e.openJournal(ctx, tx, number, before)
+	j, err := e.openJournal(ctx, tx, number)
 	if err != nil {
 		return e.takeBack(ctx, tx, number, err)
 	}
@@ -61,37 +58,10 @@ func (e *execution) journalledOnce(ctx context.Context) (*Result, error) {
 	return e.result(OutcomeApplied, number, nil), nil
 }
 
-// found looks at what the plan touches, and proves that it is what the snapshot
-// says: the reverses lead back to the snapshot, and must not lead past what
-// somebody changed by hand.
-func (e *execution) found(ctx context.Context, tx dialect.Tx) (*schema.Schema, error) {
-	names := witnesses(e.plan, e.t.d.Capabilities())
-	found, err := e.t.d.Inspect(ctx, tx, names)
-	if err != nil {
-		return nil, err
-	}
-	base := e.plan.BaseSchema
-	if base == nil {
-		base = &schema.Schema{}
-	}
-	differences := e.differences(names, base, found)
-	if len(differences) == 0 {
-		return found, nil
-	}
-	said := strings.Join(differences, "; ")
-	if strings.Contains(said, dialect.AsidePrefix) {
-		return nil, fault.New(fault.Drift, "LEFTOVER_FOUND", "something that an earlier execution moved aside is still there, and no journal knows of it: %s", said).
-			Suggest("look at it: it holds data that was to be removed; rename it when you need it, or drop it, and run execute again")
-	}
-	return nil, fault.New(fault.Drift, reasonTableDrifted,
-		"a table that the plan changes is not what was last recorded, and a failure could not be taken back: %s", said).
-		Suggest("bring the table back to what the last revision recorded, or declare the difference in the entity, and preview again")
-}
-
 // openJournal notes what is going to be done, and how it is undone.
-func (e *execution) openJournal(ctx context.Context, tx dialect.Tx, number int64, before *schema.Schema) (*journal, error) {
+func (e *execution) openJournal(ctx context.Context, tx dialect.Tx, number int64) (*journal, error) {
 	e.prepareStatements()
-	p, err := newProgram(e.plan, e.t.d.Capabilities(), *e.revision(number, history.Applied, nil), before)
+	p, err := newProgram(e.plan, e.t.d.Capabilities(), *e.revision(number, history.Applied, nil), e.sight.tables)
 	if err != nil {
 		return nil, err
 	}

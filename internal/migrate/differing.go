@@ -39,6 +39,11 @@ func (s *Service) differing(ctx context.Context, t *tenant, q dialect.Querier, m
 	if err != nil {
 		return nil, err
 	}
+	return s.differs(ctx, t, q, model, have, names)
+}
+
+// differs is differing, of tables as they were found.
+func (s *Service) differs(ctx context.Context, t *tenant, q dialect.Querier, model, have *schema.Schema, names []string) (*comparison, error) {
 	have = withoutAside(have)
 	want, err := s.inWords(ctx, t, q, model, names)
 	switch fault.ReasonOf(err) {
@@ -213,11 +218,14 @@ func (s *Service) inWords(ctx context.Context, t *tenant, q dialect.Querier, mod
 	if !ok {
 		return nil, fault.New(fault.Unsupported, reasonNoScratch, "lockstep cannot build a model beside a tenant on %s yet", t.d.Engine())
 	}
-	at, err := scratcher.Circumstances(ctx, q)
-	if err != nil {
-		return nil, err
+	if t.circumstances == nil {
+		at, err := scratcher.Circumstances(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		t.circumstances = &at
 	}
-	key := fmt.Sprintf("%s %v %s %s %s", t.d.Engine(), t.Version(), t.target.Host, at, own.Fingerprint())
+	key := fmt.Sprintf("%s %v %s %s %s", t.d.Engine(), t.Version(), t.target.Host, *t.circumstances, own.Fingerprint())
 	if found, ok := s.words.Get(key); ok {
 		return found, nil
 	}

@@ -112,17 +112,11 @@ const (
 
 const reasonTableDrifted = "TABLE_DRIFTED"
 
-// undrifted holds the tables that a plan touches against what was last recorded,
-// as q sees them. It returns warnings, or, as the policy says, a fault of kind
-// Drift that names every difference.
-func (s *Service) undrifted(ctx context.Context, t *tenant, q dialect.Querier, p *plan.Plan, policy DriftPolicy) ([]string, error) {
-	names, rebuilt := before(p), p.Rebuilds()
-	if policy == DriftIgnore {
-		names = rebuilt
-	}
-	found, err := s.drifted(ctx, t, q, p, names)
-	if err != nil || len(found) == 0 {
-		return nil, err
+// tolerated applies a policy to what drifted of the tables that a plan touches. It
+// returns warnings, or a fault of kind Drift that names every difference.
+func tolerated(found []Difference, rebuilt []string, policy DriftPolicy) ([]string, error) {
+	if len(found) == 0 {
+		return nil, nil
 	}
 	lost := slices.DeleteFunc(slices.Clone(found), func(d Difference) bool { return !slices.Contains(rebuilt, d.Table) })
 	switch {
@@ -138,7 +132,7 @@ func (s *Service) undrifted(ctx context.Context, t *tenant, q dialect.Querier, p
 	return nil, driftFault(found, "%d thing(s) that the plan touches are not what was last recorded")
 }
 
-// learnWords has what undrifted needs ready before the tenant's lock is taken,
+// learnWords has what drifted needs ready before the tenant's lock is taken,
 // so that nobody waits for it. What fails here fails again, and is told, there.
 func (s *Service) learnWords(ctx context.Context, t *tenant, p *plan.Plan, policy DriftPolicy) {
 	if p.BaseSchema == nil {
@@ -154,62 +148,29 @@ func (s *Service) learnWords(ctx context.Context, t *tenant, p *plan.Plan, polic
 	}
 }
 
-// drifted compares tables with the plan's base. A table that the plan makes, and
-// that is there, is one too many.
-func (s *Service) drifted(ctx context.Context, t *tenant, q dialect.Querier, p *plan.Plan, names []string) ([]Difference, error) {
-	if len(names) == 0 {
-		return nil, nil
-	}
-	var known, fresh []string
+// drifted compares tables, as they were found, with the plan's base. A table that
+// the plan makes, and that is there, is one too many.
+func (s *Service) drifted(ctx context.Context, t *tenant, q dialect.Querier, p *plan.Plan, found *schema.Schema, names []string) ([]Difference, error) {
+	var known []string
+	var out []Difference
 	for _, name := range names {
 		if p.BaseSchema != nil && p.BaseSchema.Table(name) != nil {
 			known = append(known, name)
-		} else {
-			fresh = append(fresh, name)
+		} else if there := found.Table(name); there != nil {
+			out = append(out, Difference{
+				Kind: diff.Table, Table: name, Status: Extra, Have: &diff.Part{Table: there}, Severity: Blocking,
+				Accept: "list the table under leave_alone in lockstep.yaml, or adopt it, or name the entity's table differently",
+			})
 		}
 	}
-	var out []Difference
-	if len(known) > 0 {
-		c, err := s.differing(ctx, t, q, p.BaseSchema, known)
-		if err != nil {
-			return nil, err
-		}
-		out = c.differences
-	}
-	if len(fresh) == 0 {
+	if len(known) == 0 {
 		return out, nil
 	}
-	there, err := t.d.Inspect(ctx, q, fresh)
+	c, err := s.differs(ctx, t, q, p.BaseSchema, found, known)
 	if err != nil {
 		return nil, err
 	}
-	for _, found := range there.Tables {
-		out = append(out, Difference{
-			Kind: diff.Table, Table: found.Name, Status: Extra, Have: &diff.Part{Table: found}, Severity: Blocking,
-			Accept: "list the table under leave_alone in lockstep.yaml, or adopt it, or name the entity's table differently",
-		})
-	}
-	return out, nil
-}
-
-// before names the tables that a plan touches, by the names they have before it
-// runs; those that it makes by their own.
-func before(p *plan.Plan) []string {
-	old := map[string]string{}
-	for _, v := range p.Verdicts {
-		if v.Kind == diff.Table && v.Verb == diff.Rename && len(v.Now) > 0 {
-			old[v.Table] = v.OldName
-		}
-	}
-	var out []string
-	for i := range p.Statements {
-		name := p.Statements[i].Table
-		if was, renamed := old[name]; renamed {
-			name = was
-		}
-		out = append(out, name)
-	}
-	return distinct(out...)
+	return slices.Concat(c.differences, out), nil
 }
 
 func driftFault(found []Difference, format string) error {

@@ -36,6 +36,7 @@ type execution struct {
 
 	head       *history.Revision
 	plan       *plan.Plan
+	sight      sight
 	statements []history.Statement
 	warnings   []string
 	rows       *preflight.Report // what the rows said; nil before they were asked

@@ -80,6 +80,9 @@ func (e *execution) holdOnline(ctx context.Context) (dialect.Held, int64, error)
 	if err == nil {
 		err = e.intact(ctx, held)
 	}
+	if err == nil {
+		err = e.undoable(ctx, held)
+	}
 	if err != nil {
 		e.rollback(ctx, held)
 		return nil, 0, err
@@ -139,12 +142,8 @@ type onlineRun struct {
 
 // prepare commits the first phase together with the journal.
 func (o *onlineRun) prepare(ctx context.Context) error {
-	before, err := o.e.found(ctx, o.held)
-	if err != nil {
-		return err
-	}
-	return o.inPhase(ctx, func() error {
-		if o.j, err = o.e.openJournal(ctx, o.held, o.number, before); err != nil {
+	return o.inPhase(ctx, func() (err error) {
+		if o.j, err = o.e.openJournal(ctx, o.held, o.number); err != nil {
 			return err
 		}
 		return o.run(ctx, dialect.PhasePrepare)

@@ -83,6 +83,8 @@ type tenant struct {
 	variant string // of the dialect, where its SQL follows the server's version
 	history *history.Store
 	target  dialect.Target
+
+	circumstances *string // what the engine's words depend on here; nil: not asked yet
 }
 
 func (s *Service) dialectOf(t dialect.Target) (dialect.Dialect, error) {

@@ -42,15 +42,17 @@ type inspection struct {
 	byName map[string]*schema.Table // by the name in the server
 }
 
-// each runs a query over the named tables and scans every row. The query's %
-// stands for their list.
+// each runs a query over the named tables and scans every row. Each % of the
+// query stands for their list.
 func (i *inspection) each(ctx context.Context, query string, scan func(*sql.Rows) error) error {
-	args := make([]any, len(i.asked))
-	for n, name := range i.asked {
-		args[n] = name
+	var args []any
+	for range strings.Count(query, "%") {
+		for _, name := range i.asked {
+			args = append(args, name)
+		}
 	}
-	marks := strings.TrimSuffix(strings.Repeat("?,", len(args)), ",")
-	rows, err := i.q.QueryContext(ctx, strings.Replace(query, "%", marks, 1), args...)
+	marks := strings.TrimSuffix(strings.Repeat("?,", len(i.asked)), ",")
+	rows, err := i.q.QueryContext(ctx, strings.ReplaceAll(query, "%", marks), args...)
 	if err != nil {
 		return err
 	}
@@ -83,13 +85,31 @@ const columnsQuery = `
 SELECT @@lower_case_table_names <> 0, t.TABLE_NAME, t.TABLE_COMMENT, COALESCE(t.TABLE_COLLATION, ''),
        c.COLUMN_NAME, c.COLUMN_TYPE, c.IS_NULLABLE = 'YES', c.COLUMN_DEFAULT, c.EXTRA, c.COLUMN_COMMENT,
        COALESCE(c.COLLATION_NAME, ''), COALESCE(c.GENERATION_EXPRESSION, '')
-FROM information_schema.TABLES t
-JOIN information_schema.COLUMNS c ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME
+FROM {TABLES} t
+JOIN {COLUMNS} c ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME
 WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_TYPE <> 'VIEW' AND t.TABLE_NAME IN (%)
 ORDER BY t.TABLE_NAME, c.ORDINAL_POSITION`
 
+// join names the views of the information schema that a query joins, which stand
+// in braces there. MariaDB opens the tables of the second view again for each row
+// of the first; a subquery with a limit it reads once, by the names in there.
+// https://mariadb.com/kb/en/derived-table-merge-optimization/
+func (i *inspection) join(query string) string {
+	for _, name := range []string{"TABLES", "COLUMNS", "KEY_COLUMN_USAGE", "REFERENTIAL_CONSTRAINTS"} {
+		view, database := "information_schema."+name, "TABLE_SCHEMA"
+		if name == "REFERENTIAL_CONSTRAINTS" {
+			database = "CONSTRAINT_SCHEMA"
+		}
+		if i.d.server.maria() {
+			view = "(SELECT * FROM " + view + " WHERE " + database + " = DATABASE() AND TABLE_NAME IN (%) LIMIT 18446744073709551615)"
+		}
+		query = strings.Replace(query, "{"+name+"}", view, 1)
+	}
+	return query
+}
+
 func (i *inspection) columns(ctx context.Context) error {
-	return i.each(ctx, columnsQuery, func(rows *sql.Rows) error {
+	return i.each(ctx, i.join(columnsQuery), func(rows *sql.Rows) error {
 		var table, comment, collation, extra, own, expr string
 		var def sql.NullString
 		c := &schema.Column{}
@@ -188,14 +208,14 @@ const foreignKeysQuery = `
 SELECT k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME,
        CASE WHEN k.REFERENCED_TABLE_SCHEMA = k.TABLE_SCHEMA THEN '' ELSE k.REFERENCED_TABLE_SCHEMA END,
        k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE, r.UPDATE_RULE
-FROM information_schema.KEY_COLUMN_USAGE k
-JOIN information_schema.REFERENTIAL_CONSTRAINTS r
+FROM {KEY_COLUMN_USAGE} k
+JOIN {REFERENTIAL_CONSTRAINTS} r
   ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME
 WHERE k.TABLE_SCHEMA = DATABASE() AND r.CONSTRAINT_SCHEMA = DATABASE() AND k.TABLE_NAME IN (%)
 ORDER BY k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION`
 
 func (i *inspection) foreignKeys(ctx context.Context) error {
-	return i.each(ctx, foreignKeysQuery, func(rows *sql.Rows) error {
+	return i.each(ctx, i.join(foreignKeysQuery), func(rows *sql.Rows) error {
 		var table, name, column, elsewhere, ref, refColumn, onDelete, onUpdate string
 		err := rows.Scan(&table, &name, &column, &elsewhere, &ref, &refColumn, &onDelete, &onUpdate)
 		t := i.byName[table]
