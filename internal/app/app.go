@@ -104,6 +104,7 @@ func newServer(cfg config.Config, logger *slog.Logger, more ...func(*rpc.Config)
 	settings := rpc.Config{
 		Migrator:        migrator,
 		Modules:         modules,
+		Engines:         discoverers(dialects),
 		Offered:         cfg.Modules,
 		Replaced:        cfg.Replaced(),
 		Logger:          logger,

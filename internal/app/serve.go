@@ -45,7 +45,7 @@ func serve(ctx context.Context, cfg config.Config, getenv func(string) string, l
 		may.Registry = useStore(may.Authenticator, store, logger)
 		more = append(more, store.serve)
 	}
-	server, err := newServer(cfg, logger, append(more, func(c *rpc.Config) { c.Access, c.TLS = may, encryption })...)
+	server, err := newServer(cfg, logger, told.observer, append(more, func(c *rpc.Config) { c.Access, c.TLS = may, encryption })...)
 	if err != nil {
 		return err
 	}
@@ -70,6 +70,9 @@ func serve(ctx context.Context, cfg config.Config, getenv func(string) string, l
 		group.Go(func() error { return serveHTTP(alive, httpLis, server, cfg, told, store) })
 	}
 	group.Go(func() error { return server.Serve(alive, lis) })
+	if store != nil && cfg.SyncEvery > 0 {
+		group.Go(func() error { return newSyncSchedule(store, server.SyncOnSchedule, cfg, logger).run(ctx) })
+	}
 	ready(at)
 	return group.Wait()
 }

@@ -26,6 +26,7 @@ type Config struct {
 	RequestTimeout  time.Duration // for calls that bring no deadline
 	ExecuteTimeout  time.Duration // the same for executions
 	ShutdownTimeout time.Duration // how long running calls may take to end
+	SyncEvery       time.Duration // between two syncs of a registered server; 0: only when asked for
 	ShutdownDelay   time.Duration // how long to serve on while load balancers learn of the end
 	MaxMessageBytes int           // of one answer of the API
 	MaxRequestBytes int           // of one request

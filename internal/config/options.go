@@ -99,6 +99,8 @@ func serverOptions() []Option {
 			func(c *Config) *[]string { return &c.Secrets.VaultPaths }),
 		textOption("vault-token-file", "file with the token for Vault, read at each use; default: VAULT_TOKEN",
 			func(c *Config) *string { return &c.Secrets.VaultToken }),
+		durationOption("sync-every", "how often the registered servers are synced, such as 15m; 0: only when somebody asks",
+			func(c *Config) *time.Duration { return &c.SyncEvery }),
 		durationOption("request-timeout", "time for a call that brings no deadline, such as 2m",
 			func(c *Config) *time.Duration { return &c.RequestTimeout }),
 		durationOption("execute-timeout", "time for an execution that brings no deadline, such as 1h",

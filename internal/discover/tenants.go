@@ -14,6 +14,7 @@ type Tenant struct {
 	Database string
 	Schema   string // "": the engine's default schema, or there are none
 	Vanished bool   // its database was not there when it was last looked for
+	Pending  bool   // its place is being made: that it is not there says nothing
 }
 
 // Place is where a tenant can live.
@@ -35,6 +36,41 @@ type Matching struct {
 // Match finds the tenants' places in a state. What could not be read is neither
 // there nor gone, and changes nothing. All results are sorted.
 func Match(s State, tenants []Tenant) Matching {
+	m := match(s)
+	var out Matching
+	for _, t := range tenants {
+		switch there := m.look(t); {
+		case t.Pending:
+		case there == absent && !t.Vanished:
+			out.Vanished = append(out.Vanished, t.ID)
+		case there == present && t.Vanished:
+			out.Returned = append(out.Returned, t.ID)
+		}
+	}
+	for _, o := range m.occupancy(tenants) {
+		if o.Free {
+			out.Free = append(out.Free, o.Place)
+		}
+	}
+	slices.Sort(out.Vanished)
+	slices.Sort(out.Returned)
+	return out
+}
+
+// Occupancy is a place and who lives there.
+type Occupancy struct {
+	Place
+	Tenant string // "": nobody
+	// Free: it can be adopted. A database in whose schemas tenants live has no
+	// tenant, and is not free.
+	Free bool
+}
+
+// Occupied lists all places of a state, sorted: each database, and each schema
+// that was read and is not the default one, which the database stands for.
+func Occupied(s State, tenants []Tenant) []Occupancy { return match(s).occupancy(tenants) }
+
+func match(s State) matcher {
 	m := matcher{state: s.Canonical(), rule: s.Server.Names(), at: map[string]dialect.Database{}, left: map[string]bool{}}
 	for _, d := range m.state.Databases {
 		m.at[m.rule.Key(d.Name)] = d
@@ -42,21 +78,7 @@ func Match(s State, tenants []Tenant) Matching {
 	for _, name := range m.state.LeftOut {
 		m.left[m.rule.Key(name)] = true
 	}
-	var out Matching
-	taken := map[Place]bool{}
-	for _, t := range tenants {
-		taken[m.key(t.Database, t.Schema)] = true
-		switch there := m.look(t); {
-		case there == absent && !t.Vanished:
-			out.Vanished = append(out.Vanished, t.ID)
-		case there == present && t.Vanished:
-			out.Returned = append(out.Returned, t.ID)
-		}
-	}
-	out.Free = m.free(taken)
-	slices.Sort(out.Vanished)
-	slices.Sort(out.Returned)
-	return out
+	return m
 }
 
 // sight is what is known of a place.
@@ -100,26 +122,27 @@ func (m matcher) look(t Tenant) sight {
 	return absent
 }
 
-// free lists the databases, and the schemas that were read, of no tenant. Where
-// tenants live in schemas of a database, its default schema is not offered.
-func (m matcher) free(taken map[Place]bool) []Place {
-	shared := map[string]bool{}
-	for p := range taken {
-		shared[p.Database] = shared[p.Database] || p.Schema != ""
+// occupancy lists the databases, and the schemas that were read. Where tenants
+// live in schemas of a database, its default schema is not offered.
+func (m matcher) occupancy(tenants []Tenant) []Occupancy {
+	taken, shared := map[Place]string{}, map[string]bool{}
+	for _, t := range tenants {
+		key := m.key(t.Database, t.Schema)
+		taken[key] = t.ID
+		shared[key.Database] = shared[key.Database] || key.Schema != ""
 	}
-	var out []Place
+	var out []Occupancy
 	for _, d := range m.state.Databases {
 		key := m.key(d.Name, "")
-		if !taken[key] && !shared[key.Database] {
-			out = append(out, Place{Database: d.Name})
-		}
+		tenant := taken[key]
+		out = append(out, Occupancy{Place: Place{Database: d.Name}, Tenant: tenant, Free: tenant == "" && !shared[key.Database]})
 		for _, x := range d.Schemas {
-			if k := m.key(d.Name, x.Name); k.Schema != "" && !taken[k] {
-				out = append(out, Place{Database: d.Name, Schema: x.Name})
+			if k := m.key(d.Name, x.Name); k.Schema != "" {
+				out = append(out, Occupancy{Place: Place{Database: d.Name, Schema: x.Name}, Tenant: taken[k], Free: taken[k] == ""})
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b Place) int {
+	slices.SortFunc(out, func(a, b Occupancy) int {
 		return cmp.Or(strings.Compare(a.Database, b.Database), strings.Compare(a.Schema, b.Schema))
 	})
 	return out

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
+	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/migrate"
 )
 
@@ -26,9 +27,13 @@ func (s *migrationService) AdoptDatabase(
 	if err != nil {
 		return nil, err
 	}
+	return toAdoption(r, at.target), nil
+}
+
+func toAdoption(r *migrate.AdoptReport, target dialect.Target) *lockstepv1.AdoptDatabaseResponse {
 	return &lockstepv1.AdoptDatabaseResponse{
 		Revision: r.Revision, Differences: toDifferences(r.Differences), Method: toMethod(r.Method), MethodReason: r.Reason,
 		Tables: i32(r.Tables), Unowned: r.Unowned, References: toReferences(r.References),
-		Modules: toModuleVersions(r.Modules), Warnings: r.Warnings, Target: at.target.String(),
-	}, nil
+		Modules: toModuleVersions(r.Modules), Warnings: r.Warnings, Target: target.String(),
+	}
 }

@@ -5,16 +5,18 @@ import (
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
 	"github.com/lockstepdb/lockstep/internal/control"
-	"github.com/lockstepdb/lockstep/internal/dialect"
-	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/discover/inventory"
+	"github.com/lockstepdb/lockstep/internal/migrate"
 	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
 // serverService implements lockstep.v1.ServerService.
 type serverService struct {
 	lockstepv1.UnimplementedServerServiceServer
-	places places
-	ledger *ledger
+	places   places
+	ledger   *ledger
+	syncer   *inventory.Syncer
+	migrator migrate.Migrator
 }
 
 // CreateServer registers a server.
@@ -50,15 +52,4 @@ func (s *serverService) change(ctx context.Context, id string, do func() (*contr
 		return err
 	})
 	return out, err
-}
-
-func toServer(s *control.Server) (*lockstepv1.Server, error) {
-	address, err := dialect.ParseTarget(s.Address)
-	if err != nil {
-		return nil, fault.New(fault.Corrupt, "TARGET_CORRUPT", "the address that is stored for the server %s is no URL", s.ID)
-	}
-	return &lockstepv1.Server{
-		Id: s.ID, DisplayName: s.DisplayName, Labels: s.Labels, Engine: toEngine(s.Engine), Address: address.String(),
-		Secret: s.Secret.String(), Revision: s.Revision, CreatedAt: moment(s.Created), ArchivedAt: moment(s.Archived),
-	}, nil
 }

@@ -9,7 +9,6 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/lockstepdb/lockstep/internal/access"
-	"github.com/lockstepdb/lockstep/internal/dialect"
 )
 
 // Access is who may do what on a server. Its zero value lets in nobody but this
@@ -116,7 +115,7 @@ func (a *admission) check(ctx context.Context, req any) error {
 func (a *admission) labels(ctx context.Context, m protoreflect.Message) (access.Labels, bool, error) {
 	registry := a.guard.Registry
 	if raw := a.rule.target.get(m); raw != "" {
-		target, err := dialect.ParseTarget(raw)
+		target, err := a.rule.parse(raw)
 		if err != nil {
 			return nil, false, err
 		}

@@ -81,6 +81,13 @@ var matrix = map[string]string{
 	"ServerService/GetServer":     "voA",
 	"ServerService/ListServers":   "voA",
 	"ServerService/ArchiveServer": "A",
+
+	"ServerService/UpdateServer":    "A",
+	"ServerService/SyncServer":      "oA",
+	"ServerService/ListDatabases":   "voA",
+	"ServerService/ListUsers":       "voA",
+	"ServerService/GetServerAccess": "voA",
+	"ServerService/AdoptDiscovered": "A",
 }
 
 // onTenant is the same for requests that name the database, or the id, of a

@@ -50,7 +50,9 @@ func (l *ledger) run(ctx context.Context, e control.AuditEvent, do func(*control
 		e.Actor = who.Name
 	}
 	e.Subject, e.Source = who.Subject, callOf(ctx).peer
-	e.Method, _ = grpc.Method(ctx)
+	if method, ok := grpc.Method(ctx); ok {
+		e.Method = method
+	}
 	callOf(ctx).begun = true
 	began := l.now()
 	id, err := l.store.BeginAudit(ctx, e)

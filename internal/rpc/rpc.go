@@ -17,6 +17,7 @@ import (
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
 	"github.com/lockstepdb/lockstep/internal/control"
+	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/migrate"
 	"github.com/lockstepdb/lockstep/internal/module"
 )
@@ -55,6 +56,8 @@ type Config struct {
 
 	Store   control.Store   // keeps tenants and what was done; nil: there is none
 	Secrets control.Secrets // finds the secrets of tenants; needed with Store
+	// Engines read servers; of an engine that is not there, none can be synced.
+	Engines map[dialect.Engine]dialect.Discoverer
 
 	Access Access        // who may do what
 	TLS    *tls.Config   // of listeners; nil: none

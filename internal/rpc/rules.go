@@ -13,6 +13,7 @@ import (
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
 	"github.com/lockstepdb/lockstep/internal/access"
+	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
 )
 
@@ -41,6 +42,16 @@ type fieldPath []protoreflect.FieldDescriptor
 type boundRule struct {
 	access.Rule
 	target, tenant, actor fieldPath // nil: the request has none
+}
+
+// parse reads the target that a request names. A call on no tenant's database is
+// about a server.
+func (b boundRule) parse(raw string) (dialect.Target, error) {
+	if b.Scope != access.Global {
+		return dialect.ParseTarget(raw)
+	}
+	server, err := dialect.ParseServer(raw)
+	return within(server), err
 }
 
 // readRules reads the rules of all calls of the registered services from the

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
+	"github.com/lockstepdb/lockstep/internal/discover/inventory"
 	"github.com/lockstepdb/lockstep/internal/fault"
 )
 
@@ -24,6 +25,8 @@ type Server struct {
 	health *health.Server
 	guard  *guard
 	cfg    Config
+
+	servers *serverService
 }
 
 // maxStreams bounds the calls at a time of one connection.
@@ -73,7 +76,11 @@ func NewServer(cfg Config) (*Server, error) {
 	lockstepv1.RegisterMigrationServiceServer(s.grpc, &migrationService{migrator: book.keep(cfg.Migrator), places: at})
 	lockstepv1.RegisterTenantServiceServer(s.grpc, &tenantService{places: at, ledger: book})
 	lockstepv1.RegisterAuditServiceServer(s.grpc, &auditService{places: at})
-	lockstepv1.RegisterServerServiceServer(s.grpc, &serverService{places: at, ledger: book})
+	s.servers = &serverService{
+		places: at, ledger: book, migrator: book.keep(cfg.Migrator),
+		syncer: &inventory.Syncer{Store: cfg.Store, Secrets: cfg.Secrets, Engines: cfg.Engines},
+	}
+	lockstepv1.RegisterServerServiceServer(s.grpc, s.servers)
 	lockstepv1.RegisterTokenServiceServer(s.grpc, &tokenService{places: at, ledger: book})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)

@@ -43,6 +43,12 @@ func requestMessages() []proto.Message {
 		&lockstepv1.GetServerRequest{},
 		&lockstepv1.ListServersRequest{},
 		&lockstepv1.ArchiveServerRequest{},
+		&lockstepv1.UpdateServerRequest{},
+		&lockstepv1.SyncServerRequest{},
+		&lockstepv1.ListDatabasesRequest{},
+		&lockstepv1.ListUsersRequest{},
+		&lockstepv1.GetServerAccessRequest{},
+		&lockstepv1.AdoptDiscoveredRequest{},
 	}
 }
 

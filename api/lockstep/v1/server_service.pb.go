@@ -24,6 +24,262 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// SyncOutcome is how a sync ended.
+type SyncOutcome int32
+
+const (
+	// Not set.
+	SyncOutcome_SYNC_OUTCOME_UNSPECIFIED SyncOutcome = 0
+	// What was found is recorded.
+	SyncOutcome_SYNC_OUTCOME_DONE SyncOutcome = 1
+	// Nothing was recorded; the error says why.
+	SyncOutcome_SYNC_OUTCOME_FAILED SyncOutcome = 2
+)
+
+// Enum value maps for SyncOutcome.
+var (
+	SyncOutcome_name = map[int32]string{
+		0: "SYNC_OUTCOME_UNSPECIFIED",
+		1: "SYNC_OUTCOME_DONE",
+		2: "SYNC_OUTCOME_FAILED",
+	}
+	SyncOutcome_value = map[string]int32{
+		"SYNC_OUTCOME_UNSPECIFIED": 0,
+		"SYNC_OUTCOME_DONE":        1,
+		"SYNC_OUTCOME_FAILED":      2,
+	}
+)
+
+func (x SyncOutcome) Enum() *SyncOutcome {
+	p := new(SyncOutcome)
+	*p = x
+	return p
+}
+
+func (x SyncOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SyncOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_lockstep_v1_server_service_proto_enumTypes[0].Descriptor()
+}
+
+func (SyncOutcome) Type() protoreflect.EnumType {
+	return &file_lockstep_v1_server_service_proto_enumTypes[0]
+}
+
+func (x SyncOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SyncOutcome.Descriptor instead.
+func (SyncOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{0}
+}
+
+// SyncPhase is a stage of a sync.
+type SyncPhase int32
+
+const (
+	// Not set.
+	SyncPhase_SYNC_PHASE_UNSPECIFIED SyncPhase = 0
+	// About to connect.
+	SyncPhase_SYNC_PHASE_CONNECTING SyncPhase = 1
+	// What the server is has been read.
+	SyncPhase_SYNC_PHASE_SERVER SyncPhase = 2
+	// The databases have been read.
+	SyncPhase_SYNC_PHASE_DATABASES SyncPhase = 3
+	// The users have been read.
+	SyncPhase_SYNC_PHASE_USERS SyncPhase = 4
+	// Grants have been read.
+	SyncPhase_SYNC_PHASE_GRANTS SyncPhase = 5
+	// The schemas of a database have been read.
+	SyncPhase_SYNC_PHASE_SCHEMAS SyncPhase = 6
+	// About to compare.
+	SyncPhase_SYNC_PHASE_RECONCILING SyncPhase = 7
+	// About to record what is different.
+	SyncPhase_SYNC_PHASE_WRITING SyncPhase = 8
+	// Done.
+	SyncPhase_SYNC_PHASE_DONE SyncPhase = 9
+)
+
+// Enum value maps for SyncPhase.
+var (
+	SyncPhase_name = map[int32]string{
+		0: "SYNC_PHASE_UNSPECIFIED",
+		1: "SYNC_PHASE_CONNECTING",
+		2: "SYNC_PHASE_SERVER",
+		3: "SYNC_PHASE_DATABASES",
+		4: "SYNC_PHASE_USERS",
+		5: "SYNC_PHASE_GRANTS",
+		6: "SYNC_PHASE_SCHEMAS",
+		7: "SYNC_PHASE_RECONCILING",
+		8: "SYNC_PHASE_WRITING",
+		9: "SYNC_PHASE_DONE",
+	}
+	SyncPhase_value = map[string]int32{
+		"SYNC_PHASE_UNSPECIFIED": 0,
+		"SYNC_PHASE_CONNECTING":  1,
+		"SYNC_PHASE_SERVER":      2,
+		"SYNC_PHASE_DATABASES":   3,
+		"SYNC_PHASE_USERS":       4,
+		"SYNC_PHASE_GRANTS":      5,
+		"SYNC_PHASE_SCHEMAS":     6,
+		"SYNC_PHASE_RECONCILING": 7,
+		"SYNC_PHASE_WRITING":     8,
+		"SYNC_PHASE_DONE":        9,
+	}
+)
+
+func (x SyncPhase) Enum() *SyncPhase {
+	p := new(SyncPhase)
+	*p = x
+	return p
+}
+
+func (x SyncPhase) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SyncPhase) Descriptor() protoreflect.EnumDescriptor {
+	return file_lockstep_v1_server_service_proto_enumTypes[1].Descriptor()
+}
+
+func (SyncPhase) Type() protoreflect.EnumType {
+	return &file_lockstep_v1_server_service_proto_enumTypes[1]
+}
+
+func (x SyncPhase) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SyncPhase.Descriptor instead.
+func (SyncPhase) EnumDescriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{1}
+}
+
+// DatabaseStatus says which databases are wanted.
+type DatabaseStatus int32
+
+const (
+	// All that are there.
+	DatabaseStatus_DATABASE_STATUS_UNSPECIFIED DatabaseStatus = 0
+	// First seen by the last sync.
+	DatabaseStatus_DATABASE_STATUS_APPEARED DatabaseStatus = 1
+	// A tenant lives in it, or in a schema of it.
+	DatabaseStatus_DATABASE_STATUS_OWNED DatabaseStatus = 2
+	// It, or a schema of it, can be adopted.
+	DatabaseStatus_DATABASE_STATUS_FREE DatabaseStatus = 3
+	// It is gone.
+	DatabaseStatus_DATABASE_STATUS_VANISHED DatabaseStatus = 4
+)
+
+// Enum value maps for DatabaseStatus.
+var (
+	DatabaseStatus_name = map[int32]string{
+		0: "DATABASE_STATUS_UNSPECIFIED",
+		1: "DATABASE_STATUS_APPEARED",
+		2: "DATABASE_STATUS_OWNED",
+		3: "DATABASE_STATUS_FREE",
+		4: "DATABASE_STATUS_VANISHED",
+	}
+	DatabaseStatus_value = map[string]int32{
+		"DATABASE_STATUS_UNSPECIFIED": 0,
+		"DATABASE_STATUS_APPEARED":    1,
+		"DATABASE_STATUS_OWNED":       2,
+		"DATABASE_STATUS_FREE":        3,
+		"DATABASE_STATUS_VANISHED":    4,
+	}
+)
+
+func (x DatabaseStatus) Enum() *DatabaseStatus {
+	p := new(DatabaseStatus)
+	*p = x
+	return p
+}
+
+func (x DatabaseStatus) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DatabaseStatus) Descriptor() protoreflect.EnumDescriptor {
+	return file_lockstep_v1_server_service_proto_enumTypes[2].Descriptor()
+}
+
+func (DatabaseStatus) Type() protoreflect.EnumType {
+	return &file_lockstep_v1_server_service_proto_enumTypes[2]
+}
+
+func (x DatabaseStatus) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DatabaseStatus.Descriptor instead.
+func (DatabaseStatus) EnumDescriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{2}
+}
+
+// UserStatus says which users are wanted.
+type UserStatus int32
+
+const (
+	// All that are there.
+	UserStatus_USER_STATUS_UNSPECIFIED UserStatus = 0
+	// First seen by the last sync.
+	UserStatus_USER_STATUS_APPEARED UserStatus = 1
+	// May log in, is not locked and has not expired.
+	UserStatus_USER_STATUS_LOGIN UserStatus = 2
+	// Cannot log in: a role.
+	UserStatus_USER_STATUS_ROLE UserStatus = 3
+	// It is gone.
+	UserStatus_USER_STATUS_VANISHED UserStatus = 4
+)
+
+// Enum value maps for UserStatus.
+var (
+	UserStatus_name = map[int32]string{
+		0: "USER_STATUS_UNSPECIFIED",
+		1: "USER_STATUS_APPEARED",
+		2: "USER_STATUS_LOGIN",
+		3: "USER_STATUS_ROLE",
+		4: "USER_STATUS_VANISHED",
+	}
+	UserStatus_value = map[string]int32{
+		"USER_STATUS_UNSPECIFIED": 0,
+		"USER_STATUS_APPEARED":    1,
+		"USER_STATUS_LOGIN":       2,
+		"USER_STATUS_ROLE":        3,
+		"USER_STATUS_VANISHED":    4,
+	}
+)
+
+func (x UserStatus) Enum() *UserStatus {
+	p := new(UserStatus)
+	*p = x
+	return p
+}
+
+func (x UserStatus) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (UserStatus) Descriptor() protoreflect.EnumDescriptor {
+	return file_lockstep_v1_server_service_proto_enumTypes[3].Descriptor()
+}
+
+func (UserStatus) Type() protoreflect.EnumType {
+	return &file_lockstep_v1_server_service_proto_enumTypes[3]
+}
+
+func (x UserStatus) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use UserStatus.Descriptor instead.
+func (UserStatus) EnumDescriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{3}
+}
+
 // Server is a database server that hosts tenants.
 type Server struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -45,7 +301,11 @@ type Server struct {
 	// When it was registered.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When it was archived; absent: it is not.
-	ArchivedAt    *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=archived_at,json=archivedAt,proto3" json:"archived_at,omitempty"`
+	ArchivedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=archived_at,json=archivedAt,proto3" json:"archived_at,omitempty"`
+	// What became of its syncs; absent: none was tried.
+	LastSync *SyncStatus `protobuf:"bytes,10,opt,name=last_sync,json=lastSync,proto3" json:"last_sync,omitempty"`
+	// What the last sync knew of it as a whole; absent: it was never synced.
+	Facts         *ServerFacts `protobuf:"bytes,11,opt,name=facts,proto3" json:"facts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -143,6 +403,295 @@ func (x *Server) GetArchivedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Server) GetLastSync() *SyncStatus {
+	if x != nil {
+		return x.LastSync
+	}
+	return nil
+}
+
+func (x *Server) GetFacts() *ServerFacts {
+	if x != nil {
+		return x.Facts
+	}
+	return nil
+}
+
+// SyncStatus is what became of a server's syncs.
+type SyncStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How the last one ended.
+	Outcome SyncOutcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=lockstep.v1.SyncOutcome" json:"outcome,omitempty"`
+	// When the last one ended.
+	TriedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=tried_at,json=triedAt,proto3" json:"tried_at,omitempty"`
+	// When the last one that was recorded ended; absent: none was.
+	SyncedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=synced_at,json=syncedAt,proto3" json:"synced_at,omitempty"`
+	// Why the last one failed; empty: it did not.
+	Error string `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
+	// Number of the inventory's generation: each sync that is recorded begins the
+	// next.
+	Generation    int64 `protobuf:"varint,5,opt,name=generation,proto3" json:"generation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SyncStatus) Reset() {
+	*x = SyncStatus{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SyncStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SyncStatus) ProtoMessage() {}
+
+func (x *SyncStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SyncStatus.ProtoReflect.Descriptor instead.
+func (*SyncStatus) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SyncStatus) GetOutcome() SyncOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return SyncOutcome_SYNC_OUTCOME_UNSPECIFIED
+}
+
+func (x *SyncStatus) GetTriedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.TriedAt
+	}
+	return nil
+}
+
+func (x *SyncStatus) GetSyncedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SyncedAt
+	}
+	return nil
+}
+
+func (x *SyncStatus) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *SyncStatus) GetGeneration() int64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+// ServerFacts are what is known of a server as a whole.
+type ServerFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its engine, as the server says.
+	Engine Engine `protobuf:"varint,1,opt,name=engine,proto3,enum=lockstep.v1.Engine" json:"engine,omitempty"`
+	// Its version, such as "16.4".
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// What the server calls itself.
+	Flavour string `protobuf:"bytes,3,opt,name=flavour,proto3" json:"flavour,omitempty"`
+	// The distribution or managed service, where it is recognised.
+	Edition string `protobuf:"bytes,4,opt,name=edition,proto3" json:"edition,omitempty"`
+	// Where a tenant lives that names no schema; empty: there are no schemas.
+	DefaultSchema string `protobuf:"bytes,5,opt,name=default_schema,json=defaultSchema,proto3" json:"default_schema,omitempty"`
+	// A standby, or a server that takes no writes.
+	ReadOnly bool `protobuf:"varint,6,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	// Whether "Acme" and "acme" are two databases.
+	CaseSensitiveNames bool `protobuf:"varint,7,opt,name=case_sensitive_names,json=caseSensitiveNames,proto3" json:"case_sensitive_names,omitempty"`
+	// Databases of the system, which are not listed.
+	LeftOut []string `protobuf:"bytes,8,rep,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	// What was read only in part: "databases", "users", "grants". What is missing
+	// there is neither there nor gone.
+	Unread []string `protobuf:"bytes,9,rep,name=unread,proto3" json:"unread,omitempty"`
+	// Why, and what to grant.
+	Notes         []*SyncNote `protobuf:"bytes,10,rep,name=notes,proto3" json:"notes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerFacts) Reset() {
+	*x = ServerFacts{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerFacts) ProtoMessage() {}
+
+func (x *ServerFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerFacts.ProtoReflect.Descriptor instead.
+func (*ServerFacts) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ServerFacts) GetEngine() Engine {
+	if x != nil {
+		return x.Engine
+	}
+	return Engine_ENGINE_UNSPECIFIED
+}
+
+func (x *ServerFacts) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *ServerFacts) GetFlavour() string {
+	if x != nil {
+		return x.Flavour
+	}
+	return ""
+}
+
+func (x *ServerFacts) GetEdition() string {
+	if x != nil {
+		return x.Edition
+	}
+	return ""
+}
+
+func (x *ServerFacts) GetDefaultSchema() string {
+	if x != nil {
+		return x.DefaultSchema
+	}
+	return ""
+}
+
+func (x *ServerFacts) GetReadOnly() bool {
+	if x != nil {
+		return x.ReadOnly
+	}
+	return false
+}
+
+func (x *ServerFacts) GetCaseSensitiveNames() bool {
+	if x != nil {
+		return x.CaseSensitiveNames
+	}
+	return false
+}
+
+func (x *ServerFacts) GetLeftOut() []string {
+	if x != nil {
+		return x.LeftOut
+	}
+	return nil
+}
+
+func (x *ServerFacts) GetUnread() []string {
+	if x != nil {
+		return x.Unread
+	}
+	return nil
+}
+
+func (x *ServerFacts) GetNotes() []*SyncNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+// SyncNote tells what was not read, and why.
+type SyncNote struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stable, in upper case.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// For a person.
+	Detail string `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
+	// What to do.
+	Suggestion    string `protobuf:"bytes,3,opt,name=suggestion,proto3" json:"suggestion,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SyncNote) Reset() {
+	*x = SyncNote{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SyncNote) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SyncNote) ProtoMessage() {}
+
+func (x *SyncNote) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SyncNote.ProtoReflect.Descriptor instead.
+func (*SyncNote) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SyncNote) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SyncNote) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *SyncNote) GetSuggestion() string {
+	if x != nil {
+		return x.Suggestion
+	}
+	return ""
+}
+
 // CreateServerRequest says what a server is.
 type CreateServerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -152,8 +701,8 @@ type CreateServerRequest struct {
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// Labels.
 	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// URL of its maintenance database, as a target is written. A password in it
-	// is sealed, and kept apart.
+	// URL of the server, as a target is written; the database may be left out, and
+	// for SQLite it is a directory. A password in it is sealed, and kept apart.
 	Address string `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
 	// The administrator's password, when the URL does not hold it.
 	Password string `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
@@ -166,7 +715,7 @@ type CreateServerRequest struct {
 
 func (x *CreateServerRequest) Reset() {
 	*x = CreateServerRequest{}
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[1]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -178,7 +727,7 @@ func (x *CreateServerRequest) String() string {
 func (*CreateServerRequest) ProtoMessage() {}
 
 func (x *CreateServerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[1]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -191,7 +740,7 @@ func (x *CreateServerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateServerRequest.ProtoReflect.Descriptor instead.
 func (*CreateServerRequest) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{1}
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CreateServerRequest) GetId() string {
@@ -247,7 +796,7 @@ type CreateServerResponse struct {
 
 func (x *CreateServerResponse) Reset() {
 	*x = CreateServerResponse{}
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[2]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -259,7 +808,7 @@ func (x *CreateServerResponse) String() string {
 func (*CreateServerResponse) ProtoMessage() {}
 
 func (x *CreateServerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[2]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -272,7 +821,7 @@ func (x *CreateServerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateServerResponse.ProtoReflect.Descriptor instead.
 func (*CreateServerResponse) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{2}
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CreateServerResponse) GetServer() *Server {
@@ -293,7 +842,7 @@ type GetServerRequest struct {
 
 func (x *GetServerRequest) Reset() {
 	*x = GetServerRequest{}
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[3]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -305,7 +854,7 @@ func (x *GetServerRequest) String() string {
 func (*GetServerRequest) ProtoMessage() {}
 
 func (x *GetServerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[3]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -318,7 +867,7 @@ func (x *GetServerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServerRequest.ProtoReflect.Descriptor instead.
 func (*GetServerRequest) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{3}
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetServerRequest) GetServer() string {
@@ -339,7 +888,7 @@ type GetServerResponse struct {
 
 func (x *GetServerResponse) Reset() {
 	*x = GetServerResponse{}
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[4]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -351,7 +900,7 @@ func (x *GetServerResponse) String() string {
 func (*GetServerResponse) ProtoMessage() {}
 
 func (x *GetServerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[4]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -364,7 +913,7 @@ func (x *GetServerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServerResponse.ProtoReflect.Descriptor instead.
 func (*GetServerResponse) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{4}
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetServerResponse) GetServer() *Server {
@@ -391,7 +940,7 @@ type ListServersRequest struct {
 
 func (x *ListServersRequest) Reset() {
 	*x = ListServersRequest{}
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[5]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -403,7 +952,7 @@ func (x *ListServersRequest) String() string {
 func (*ListServersRequest) ProtoMessage() {}
 
 func (x *ListServersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[5]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -416,7 +965,7 @@ func (x *ListServersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListServersRequest.ProtoReflect.Descriptor instead.
 func (*ListServersRequest) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{5}
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListServersRequest) GetEngine() Engine {
@@ -460,7 +1009,7 @@ type ListServersResponse struct {
 
 func (x *ListServersResponse) Reset() {
 	*x = ListServersResponse{}
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[6]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -472,7 +1021,7 @@ func (x *ListServersResponse) String() string {
 func (*ListServersResponse) ProtoMessage() {}
 
 func (x *ListServersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[6]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -485,7 +1034,7 @@ func (x *ListServersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListServersResponse.ProtoReflect.Descriptor instead.
 func (*ListServersResponse) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{6}
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListServersResponse) GetServers() []*Server {
@@ -515,7 +1064,7 @@ type ArchiveServerRequest struct {
 
 func (x *ArchiveServerRequest) Reset() {
 	*x = ArchiveServerRequest{}
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[7]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -527,7 +1076,7 @@ func (x *ArchiveServerRequest) String() string {
 func (*ArchiveServerRequest) ProtoMessage() {}
 
 func (x *ArchiveServerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[7]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -540,7 +1089,7 @@ func (x *ArchiveServerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ArchiveServerRequest.ProtoReflect.Descriptor instead.
 func (*ArchiveServerRequest) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{7}
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ArchiveServerRequest) GetServer() string {
@@ -568,7 +1117,7 @@ type ArchiveServerResponse struct {
 
 func (x *ArchiveServerResponse) Reset() {
 	*x = ArchiveServerResponse{}
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[8]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -580,7 +1129,7 @@ func (x *ArchiveServerResponse) String() string {
 func (*ArchiveServerResponse) ProtoMessage() {}
 
 func (x *ArchiveServerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[8]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -593,7 +1142,7 @@ func (x *ArchiveServerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ArchiveServerResponse.ProtoReflect.Descriptor instead.
 func (*ArchiveServerResponse) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{8}
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ArchiveServerResponse) GetServer() *Server {
@@ -603,11 +1152,2137 @@ func (x *ArchiveServerResponse) GetServer() *Server {
 	return nil
 }
 
+// ServerLabels are all labels of a server.
+type ServerLabels struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The labels; none: it has none.
+	Labels        map[string]string `protobuf:"bytes,1,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerLabels) Reset() {
+	*x = ServerLabels{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerLabels) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerLabels) ProtoMessage() {}
+
+func (x *ServerLabels) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerLabels.ProtoReflect.Descriptor instead.
+func (*ServerLabels) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ServerLabels) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+// UpdateServerRequest says what changes; what is not set stays.
+type UpdateServerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the server.
+	Server string `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	// The revision that the change was made from; 0: whichever it is at.
+	Revision int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Name for people.
+	DisplayName *string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"`
+	// All labels.
+	Labels *ServerLabels `protobuf:"bytes,4,opt,name=labels,proto3" json:"labels,omitempty"`
+	// URL of the server, of the same engine; empty: it stays.
+	Address string `protobuf:"bytes,5,opt,name=address,proto3" json:"address,omitempty"`
+	// The administrator's password; empty: it stays.
+	Password string `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
+	// Where the password is found instead; set and empty: there is none any more.
+	SecretReference *string `protobuf:"bytes,7,opt,name=secret_reference,json=secretReference,proto3,oneof" json:"secret_reference,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *UpdateServerRequest) Reset() {
+	*x = UpdateServerRequest{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateServerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateServerRequest) ProtoMessage() {}
+
+func (x *UpdateServerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateServerRequest.ProtoReflect.Descriptor instead.
+func (*UpdateServerRequest) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *UpdateServerRequest) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
+}
+
+func (x *UpdateServerRequest) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *UpdateServerRequest) GetDisplayName() string {
+	if x != nil && x.DisplayName != nil {
+		return *x.DisplayName
+	}
+	return ""
+}
+
+func (x *UpdateServerRequest) GetLabels() *ServerLabels {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *UpdateServerRequest) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *UpdateServerRequest) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+func (x *UpdateServerRequest) GetSecretReference() string {
+	if x != nil && x.SecretReference != nil {
+		return *x.SecretReference
+	}
+	return ""
+}
+
+// UpdateServerResponse is the server after the change.
+type UpdateServerResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The server.
+	Server        *Server `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateServerResponse) Reset() {
+	*x = UpdateServerResponse{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateServerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateServerResponse) ProtoMessage() {}
+
+func (x *UpdateServerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateServerResponse.ProtoReflect.Descriptor instead.
+func (*UpdateServerResponse) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *UpdateServerResponse) GetServer() *Server {
+	if x != nil {
+		return x.Server
+	}
+	return nil
+}
+
+// SyncOptions say what is read beyond the ordinary.
+type SyncOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Databases and users of the system that are wanted all the same, by name.
+	Include []string `protobuf:"bytes,1,rep,name=include,proto3" json:"include,omitempty"`
+	// Read the schemas of every database: a connection to each (PostgreSQL, SQL
+	// Server). Those of tenants that live in schemas are always read.
+	AllSchemas bool `protobuf:"varint,2,opt,name=all_schemas,json=allSchemas,proto3" json:"all_schemas,omitempty"`
+	// Databases whose schemas are read otherwise.
+	SchemasOf []string `protobuf:"bytes,3,rep,name=schemas_of,json=schemasOf,proto3" json:"schemas_of,omitempty"`
+	// Read the directories below the directory, too (SQLite).
+	Nested        bool `protobuf:"varint,4,opt,name=nested,proto3" json:"nested,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SyncOptions) Reset() {
+	*x = SyncOptions{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SyncOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SyncOptions) ProtoMessage() {}
+
+func (x *SyncOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SyncOptions.ProtoReflect.Descriptor instead.
+func (*SyncOptions) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SyncOptions) GetInclude() []string {
+	if x != nil {
+		return x.Include
+	}
+	return nil
+}
+
+func (x *SyncOptions) GetAllSchemas() bool {
+	if x != nil {
+		return x.AllSchemas
+	}
+	return false
+}
+
+func (x *SyncOptions) GetSchemasOf() []string {
+	if x != nil {
+		return x.SchemasOf
+	}
+	return nil
+}
+
+func (x *SyncOptions) GetNested() bool {
+	if x != nil {
+		return x.Nested
+	}
+	return false
+}
+
+// SyncServerRequest names a server to be read.
+type SyncServerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Server string `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	// What to read beyond the ordinary. It is recorded, and counts for later syncs
+	// that do not set it.
+	Options *SyncOptions `protobuf:"bytes,2,opt,name=options,proto3" json:"options,omitempty"`
+	// Only read and compare: nothing is recorded.
+	Preview bool `protobuf:"varint,3,opt,name=preview,proto3" json:"preview,omitempty"`
+	// Who asks, for the record.
+	Actor         string `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SyncServerRequest) Reset() {
+	*x = SyncServerRequest{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SyncServerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SyncServerRequest) ProtoMessage() {}
+
+func (x *SyncServerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SyncServerRequest.ProtoReflect.Descriptor instead.
+func (*SyncServerRequest) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SyncServerRequest) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
+}
+
+func (x *SyncServerRequest) GetOptions() *SyncOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+func (x *SyncServerRequest) GetPreview() bool {
+	if x != nil {
+		return x.Preview
+	}
+	return false
+}
+
+func (x *SyncServerRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+// SyncProgress is one sign of progress.
+type SyncProgress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The stage.
+	Phase SyncPhase `protobuf:"varint,1,opt,name=phase,proto3,enum=lockstep.v1.SyncPhase" json:"phase,omitempty"`
+	// How many steps of reading are done, or databases whose schemas were read.
+	Done int32 `protobuf:"varint,2,opt,name=done,proto3" json:"done,omitempty"`
+	// Of how many.
+	Total int32 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	// Number of the attempt, from 1; more than 1 when another sync was quicker.
+	Attempt       int32 `protobuf:"varint,4,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SyncProgress) Reset() {
+	*x = SyncProgress{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SyncProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SyncProgress) ProtoMessage() {}
+
+func (x *SyncProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SyncProgress.ProtoReflect.Descriptor instead.
+func (*SyncProgress) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SyncProgress) GetPhase() SyncPhase {
+	if x != nil {
+		return x.Phase
+	}
+	return SyncPhase_SYNC_PHASE_UNSPECIFIED
+}
+
+func (x *SyncProgress) GetDone() int32 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+func (x *SyncProgress) GetTotal() int32 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *SyncProgress) GetAttempt() int32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+// SyncServerResponse is one message of a sync.
+type SyncServerResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it says.
+	//
+	// Types that are valid to be assigned to Event:
+	//
+	//	*SyncServerResponse_Progress
+	//	*SyncServerResponse_Result
+	Event         isSyncServerResponse_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SyncServerResponse) Reset() {
+	*x = SyncServerResponse{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SyncServerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SyncServerResponse) ProtoMessage() {}
+
+func (x *SyncServerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SyncServerResponse.ProtoReflect.Descriptor instead.
+func (*SyncServerResponse) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SyncServerResponse) GetEvent() isSyncServerResponse_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *SyncServerResponse) GetProgress() *SyncProgress {
+	if x != nil {
+		if x, ok := x.Event.(*SyncServerResponse_Progress); ok {
+			return x.Progress
+		}
+	}
+	return nil
+}
+
+func (x *SyncServerResponse) GetResult() *SyncResult {
+	if x != nil {
+		if x, ok := x.Event.(*SyncServerResponse_Result); ok {
+			return x.Result
+		}
+	}
+	return nil
+}
+
+type isSyncServerResponse_Event interface {
+	isSyncServerResponse_Event()
+}
+
+type SyncServerResponse_Progress struct {
+	// A sign of progress.
+	Progress *SyncProgress `protobuf:"bytes,1,opt,name=progress,proto3,oneof"`
+}
+
+type SyncServerResponse_Result struct {
+	// The result; the last message.
+	Result *SyncResult `protobuf:"bytes,2,opt,name=result,proto3,oneof"`
+}
+
+func (*SyncServerResponse_Progress) isSyncServerResponse_Event() {}
+
+func (*SyncServerResponse_Result) isSyncServerResponse_Event() {}
+
+// SyncResult is what a sync found.
+type SyncResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The server after it.
+	Server *Server `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	// Nothing was recorded, as was asked for.
+	Preview bool `protobuf:"varint,2,opt,name=preview,proto3" json:"preview,omitempty"`
+	// What is known of the server as a whole.
+	Facts *ServerFacts `protobuf:"bytes,3,opt,name=facts,proto3" json:"facts,omitempty"`
+	// What was recorded of it; absent: nothing of that changed.
+	FactsBefore *ServerFacts `protobuf:"bytes,4,opt,name=facts_before,json=factsBefore,proto3" json:"facts_before,omitempty"`
+	// Databases that appeared, changed or vanished.
+	Databases []*DatabaseChange `protobuf:"bytes,5,rep,name=databases,proto3" json:"databases,omitempty"`
+	// Users that did.
+	Users []*UserChange `protobuf:"bytes,6,rep,name=users,proto3" json:"users,omitempty"`
+	// Grants that did.
+	Grants []*GrantChange `protobuf:"bytes,7,rep,name=grants,proto3" json:"grants,omitempty"`
+	// Ids of tenants whose database is gone. They are marked, not deleted.
+	TenantsVanished []string `protobuf:"bytes,8,rep,name=tenants_vanished,json=tenantsVanished,proto3" json:"tenants_vanished,omitempty"`
+	// Ids of tenants whose database is there again.
+	TenantsReturned []string `protobuf:"bytes,9,rep,name=tenants_returned,json=tenantsReturned,proto3" json:"tenants_returned,omitempty"`
+	// How many places there are that could be adopted.
+	Free int32 `protobuf:"varint,10,opt,name=free,proto3" json:"free,omitempty"`
+	// How many databases there are.
+	DatabaseCount int32 `protobuf:"varint,11,opt,name=database_count,json=databaseCount,proto3" json:"database_count,omitempty"`
+	// How many users there are.
+	UserCount int32 `protobuf:"varint,12,opt,name=user_count,json=userCount,proto3" json:"user_count,omitempty"`
+	// How many grants there are.
+	GrantCount    int32 `protobuf:"varint,13,opt,name=grant_count,json=grantCount,proto3" json:"grant_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SyncResult) Reset() {
+	*x = SyncResult{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SyncResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SyncResult) ProtoMessage() {}
+
+func (x *SyncResult) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SyncResult.ProtoReflect.Descriptor instead.
+func (*SyncResult) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SyncResult) GetServer() *Server {
+	if x != nil {
+		return x.Server
+	}
+	return nil
+}
+
+func (x *SyncResult) GetPreview() bool {
+	if x != nil {
+		return x.Preview
+	}
+	return false
+}
+
+func (x *SyncResult) GetFacts() *ServerFacts {
+	if x != nil {
+		return x.Facts
+	}
+	return nil
+}
+
+func (x *SyncResult) GetFactsBefore() *ServerFacts {
+	if x != nil {
+		return x.FactsBefore
+	}
+	return nil
+}
+
+func (x *SyncResult) GetDatabases() []*DatabaseChange {
+	if x != nil {
+		return x.Databases
+	}
+	return nil
+}
+
+func (x *SyncResult) GetUsers() []*UserChange {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *SyncResult) GetGrants() []*GrantChange {
+	if x != nil {
+		return x.Grants
+	}
+	return nil
+}
+
+func (x *SyncResult) GetTenantsVanished() []string {
+	if x != nil {
+		return x.TenantsVanished
+	}
+	return nil
+}
+
+func (x *SyncResult) GetTenantsReturned() []string {
+	if x != nil {
+		return x.TenantsReturned
+	}
+	return nil
+}
+
+func (x *SyncResult) GetFree() int32 {
+	if x != nil {
+		return x.Free
+	}
+	return 0
+}
+
+func (x *SyncResult) GetDatabaseCount() int32 {
+	if x != nil {
+		return x.DatabaseCount
+	}
+	return 0
+}
+
+func (x *SyncResult) GetUserCount() int32 {
+	if x != nil {
+		return x.UserCount
+	}
+	return 0
+}
+
+func (x *SyncResult) GetGrantCount() int32 {
+	if x != nil {
+		return x.GrantCount
+	}
+	return 0
+}
+
+// DatabaseChange is a database that appeared (no before), changed, or vanished
+// (no after).
+type DatabaseChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it was recorded.
+	Before *ServerDatabase `protobuf:"bytes,1,opt,name=before,proto3" json:"before,omitempty"`
+	// As it was found.
+	After         *ServerDatabase `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DatabaseChange) Reset() {
+	*x = DatabaseChange{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DatabaseChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DatabaseChange) ProtoMessage() {}
+
+func (x *DatabaseChange) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DatabaseChange.ProtoReflect.Descriptor instead.
+func (*DatabaseChange) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *DatabaseChange) GetBefore() *ServerDatabase {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *DatabaseChange) GetAfter() *ServerDatabase {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+// UserChange is a user that appeared (no before), changed, or vanished (no
+// after).
+type UserChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it was recorded.
+	Before *ServerUser `protobuf:"bytes,1,opt,name=before,proto3" json:"before,omitempty"`
+	// As it was found.
+	After         *ServerUser `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserChange) Reset() {
+	*x = UserChange{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserChange) ProtoMessage() {}
+
+func (x *UserChange) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserChange.ProtoReflect.Descriptor instead.
+func (*UserChange) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *UserChange) GetBefore() *ServerUser {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *UserChange) GetAfter() *ServerUser {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+// GrantChange is a grant that appeared (no before), changed, or vanished (no
+// after).
+type GrantChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it was recorded.
+	Before *ServerGrant `protobuf:"bytes,1,opt,name=before,proto3" json:"before,omitempty"`
+	// As it was found.
+	After         *ServerGrant `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrantChange) Reset() {
+	*x = GrantChange{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrantChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrantChange) ProtoMessage() {}
+
+func (x *GrantChange) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrantChange.ProtoReflect.Descriptor instead.
+func (*GrantChange) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *GrantChange) GetBefore() *ServerGrant {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *GrantChange) GetAfter() *ServerGrant {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+// ServerDatabase is a database of a server.
+type ServerDatabase struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name; for SQLite the path of the file below the directory.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Who owns it.
+	Owner string `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Its character set.
+	Charset string `protobuf:"bytes,3,opt,name=charset,proto3" json:"charset,omitempty"`
+	// Its collation.
+	Collation string `protobuf:"bytes,4,opt,name=collation,proto3" json:"collation,omitempty"`
+	// Its size in bytes, rounded to two digits; 0: not known.
+	Size int64 `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"`
+	// Nobody can connect to it now.
+	Offline bool `protobuf:"varint,6,opt,name=offline,proto3" json:"offline,omitempty"`
+	// It belongs to the engine or to the service that manages it.
+	System bool `protobuf:"varint,7,opt,name=system,proto3" json:"system,omitempty"`
+	// Whether schemas are all there are; otherwise they are not known.
+	SchemasRead bool `protobuf:"varint,8,opt,name=schemas_read,json=schemasRead,proto3" json:"schemas_read,omitempty"`
+	// Its schemas.
+	Schemas []*ServerSchema `protobuf:"bytes,9,rep,name=schemas,proto3" json:"schemas,omitempty"`
+	// In lists: id of the tenant that lives in it; empty: none, or some in schemas.
+	Tenant string `protobuf:"bytes,10,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// In lists: no tenant lives in it, and it can be adopted.
+	Free bool `protobuf:"varint,11,opt,name=free,proto3" json:"free,omitempty"`
+	// In lists: when it was first seen.
+	SeenAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
+	// In lists: when it appeared, changed or vanished last.
+	ChangedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
+	// In lists: when it was found to be gone; absent: it is there.
+	VanishedAt    *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=vanished_at,json=vanishedAt,proto3" json:"vanished_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerDatabase) Reset() {
+	*x = ServerDatabase{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerDatabase) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerDatabase) ProtoMessage() {}
+
+func (x *ServerDatabase) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerDatabase.ProtoReflect.Descriptor instead.
+func (*ServerDatabase) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ServerDatabase) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ServerDatabase) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *ServerDatabase) GetCharset() string {
+	if x != nil {
+		return x.Charset
+	}
+	return ""
+}
+
+func (x *ServerDatabase) GetCollation() string {
+	if x != nil {
+		return x.Collation
+	}
+	return ""
+}
+
+func (x *ServerDatabase) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *ServerDatabase) GetOffline() bool {
+	if x != nil {
+		return x.Offline
+	}
+	return false
+}
+
+func (x *ServerDatabase) GetSystem() bool {
+	if x != nil {
+		return x.System
+	}
+	return false
+}
+
+func (x *ServerDatabase) GetSchemasRead() bool {
+	if x != nil {
+		return x.SchemasRead
+	}
+	return false
+}
+
+func (x *ServerDatabase) GetSchemas() []*ServerSchema {
+	if x != nil {
+		return x.Schemas
+	}
+	return nil
+}
+
+func (x *ServerDatabase) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *ServerDatabase) GetFree() bool {
+	if x != nil {
+		return x.Free
+	}
+	return false
+}
+
+func (x *ServerDatabase) GetSeenAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SeenAt
+	}
+	return nil
+}
+
+func (x *ServerDatabase) GetChangedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangedAt
+	}
+	return nil
+}
+
+func (x *ServerDatabase) GetVanishedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.VanishedAt
+	}
+	return nil
+}
+
+// ServerSchema is a schema of a database.
+type ServerSchema struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Who owns it.
+	Owner string `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	// In lists: id of the tenant that lives in it; empty: none.
+	Tenant string `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// In lists: no tenant lives in it, and it can be adopted.
+	Free          bool `protobuf:"varint,4,opt,name=free,proto3" json:"free,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerSchema) Reset() {
+	*x = ServerSchema{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerSchema) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerSchema) ProtoMessage() {}
+
+func (x *ServerSchema) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerSchema.ProtoReflect.Descriptor instead.
+func (*ServerSchema) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ServerSchema) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ServerSchema) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *ServerSchema) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *ServerSchema) GetFree() bool {
+	if x != nil {
+		return x.Free
+	}
+	return false
+}
+
+// ServerAccount names a user, a login or a role.
+type ServerAccount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// From where it may come (MySQL, MariaDB), or the database that alone knows it
+	// (SQL Server); empty: there is no such thing.
+	Host          string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerAccount) Reset() {
+	*x = ServerAccount{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerAccount) ProtoMessage() {}
+
+func (x *ServerAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerAccount.ProtoReflect.Descriptor instead.
+func (*ServerAccount) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ServerAccount) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ServerAccount) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+// ServerMembership is a role that was given to a user.
+type ServerMembership struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The role.
+	Role *ServerAccount `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	// Its privileges count at once; otherwise after SET ROLE.
+	Inherits bool `protobuf:"varint,2,opt,name=inherits,proto3" json:"inherits,omitempty"`
+	// May be passed on.
+	Admin         bool `protobuf:"varint,3,opt,name=admin,proto3" json:"admin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerMembership) Reset() {
+	*x = ServerMembership{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerMembership) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerMembership) ProtoMessage() {}
+
+func (x *ServerMembership) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerMembership.ProtoReflect.Descriptor instead.
+func (*ServerMembership) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ServerMembership) GetRole() *ServerAccount {
+	if x != nil {
+		return x.Role
+	}
+	return nil
+}
+
+func (x *ServerMembership) GetInherits() bool {
+	if x != nil {
+		return x.Inherits
+	}
+	return false
+}
+
+func (x *ServerMembership) GetAdmin() bool {
+	if x != nil {
+		return x.Admin
+	}
+	return false
+}
+
+// ServerUser is a user, a login or a role of a server.
+type ServerUser struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who it is.
+	Account *ServerAccount `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// May log in; otherwise it is a role.
+	CanLogin bool `protobuf:"varint,2,opt,name=can_login,json=canLogin,proto3" json:"can_login,omitempty"`
+	// Is asked for no privilege.
+	Superuser bool `protobuf:"varint,3,opt,name=superuser,proto3" json:"superuser,omitempty"`
+	// Is locked.
+	Locked bool `protobuf:"varint,4,opt,name=locked,proto3" json:"locked,omitempty"`
+	// Its password, or the login itself, has expired.
+	Expired bool `protobuf:"varint,5,opt,name=expired,proto3" json:"expired,omitempty"`
+	// Belongs to the engine or to the service that manages it.
+	System bool `protobuf:"varint,6,opt,name=system,proto3" json:"system,omitempty"`
+	// Roles that it was given.
+	MemberOf []*ServerMembership `protobuf:"bytes,7,rep,name=member_of,json=memberOf,proto3" json:"member_of,omitempty"`
+	// In lists: when it was first seen.
+	SeenAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
+	// In lists: when it appeared, changed or vanished last.
+	ChangedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
+	// In lists: when it was found to be gone; absent: it is there.
+	VanishedAt    *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=vanished_at,json=vanishedAt,proto3" json:"vanished_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerUser) Reset() {
+	*x = ServerUser{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerUser) ProtoMessage() {}
+
+func (x *ServerUser) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerUser.ProtoReflect.Descriptor instead.
+func (*ServerUser) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ServerUser) GetAccount() *ServerAccount {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *ServerUser) GetCanLogin() bool {
+	if x != nil {
+		return x.CanLogin
+	}
+	return false
+}
+
+func (x *ServerUser) GetSuperuser() bool {
+	if x != nil {
+		return x.Superuser
+	}
+	return false
+}
+
+func (x *ServerUser) GetLocked() bool {
+	if x != nil {
+		return x.Locked
+	}
+	return false
+}
+
+func (x *ServerUser) GetExpired() bool {
+	if x != nil {
+		return x.Expired
+	}
+	return false
+}
+
+func (x *ServerUser) GetSystem() bool {
+	if x != nil {
+		return x.System
+	}
+	return false
+}
+
+func (x *ServerUser) GetMemberOf() []*ServerMembership {
+	if x != nil {
+		return x.MemberOf
+	}
+	return nil
+}
+
+func (x *ServerUser) GetSeenAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SeenAt
+	}
+	return nil
+}
+
+func (x *ServerUser) GetChangedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangedAt
+	}
+	return nil
+}
+
+func (x *ServerUser) GetVanishedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.VanishedAt
+	}
+	return nil
+}
+
+// ServerGrant is what one account was given in one place.
+type ServerGrant struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// To whom; absent: to everybody.
+	Grantee *ServerAccount `protobuf:"bytes,1,opt,name=grantee,proto3" json:"grantee,omitempty"`
+	// Where; empty: on the whole server.
+	Database string `protobuf:"bytes,2,opt,name=database,proto3" json:"database,omitempty"`
+	// In which schema; empty: on the database itself.
+	Schema string `protobuf:"bytes,3,opt,name=schema,proto3" json:"schema,omitempty"`
+	// What it means: connect, create, read, write, ddl, all, grant.
+	Privileges []string `protobuf:"bytes,4,rep,name=privileges,proto3" json:"privileges,omitempty"`
+	// The same in the engine's own words.
+	Raw []string `protobuf:"bytes,5,rep,name=raw,proto3" json:"raw,omitempty"`
+	// The pattern that it was given by (MySQL, MariaDB).
+	Via           string `protobuf:"bytes,6,opt,name=via,proto3" json:"via,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerGrant) Reset() {
+	*x = ServerGrant{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerGrant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerGrant) ProtoMessage() {}
+
+func (x *ServerGrant) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerGrant.ProtoReflect.Descriptor instead.
+func (*ServerGrant) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ServerGrant) GetGrantee() *ServerAccount {
+	if x != nil {
+		return x.Grantee
+	}
+	return nil
+}
+
+func (x *ServerGrant) GetDatabase() string {
+	if x != nil {
+		return x.Database
+	}
+	return ""
+}
+
+func (x *ServerGrant) GetSchema() string {
+	if x != nil {
+		return x.Schema
+	}
+	return ""
+}
+
+func (x *ServerGrant) GetPrivileges() []string {
+	if x != nil {
+		return x.Privileges
+	}
+	return nil
+}
+
+func (x *ServerGrant) GetRaw() []string {
+	if x != nil {
+		return x.Raw
+	}
+	return nil
+}
+
+func (x *ServerGrant) GetVia() string {
+	if x != nil {
+		return x.Via
+	}
+	return ""
+}
+
+// ListDatabasesRequest asks for a page of databases. All that is set must hold.
+type ListDatabasesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the server.
+	Server string `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	// Which of them.
+	Status DatabaseStatus `protobuf:"varint,2,opt,name=status,proto3,enum=lockstep.v1.DatabaseStatus" json:"status,omitempty"`
+	// What their names begin with, exactly.
+	Prefix string `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// How many at most; 50 when not set.
+	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The next_page_token of the page before; empty for the first page.
+	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDatabasesRequest) Reset() {
+	*x = ListDatabasesRequest{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDatabasesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDatabasesRequest) ProtoMessage() {}
+
+func (x *ListDatabasesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDatabasesRequest.ProtoReflect.Descriptor instead.
+func (*ListDatabasesRequest) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ListDatabasesRequest) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
+}
+
+func (x *ListDatabasesRequest) GetStatus() DatabaseStatus {
+	if x != nil {
+		return x.Status
+	}
+	return DatabaseStatus_DATABASE_STATUS_UNSPECIFIED
+}
+
+func (x *ListDatabasesRequest) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *ListDatabasesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDatabasesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListDatabasesResponse is a page of databases.
+type ListDatabasesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The databases.
+	Databases []*ServerDatabase `protobuf:"bytes,1,rep,name=databases,proto3" json:"databases,omitempty"`
+	// Token of the next page; empty after the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// What became of the server's syncs.
+	LastSync      *SyncStatus `protobuf:"bytes,3,opt,name=last_sync,json=lastSync,proto3" json:"last_sync,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDatabasesResponse) Reset() {
+	*x = ListDatabasesResponse{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDatabasesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDatabasesResponse) ProtoMessage() {}
+
+func (x *ListDatabasesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDatabasesResponse.ProtoReflect.Descriptor instead.
+func (*ListDatabasesResponse) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ListDatabasesResponse) GetDatabases() []*ServerDatabase {
+	if x != nil {
+		return x.Databases
+	}
+	return nil
+}
+
+func (x *ListDatabasesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListDatabasesResponse) GetLastSync() *SyncStatus {
+	if x != nil {
+		return x.LastSync
+	}
+	return nil
+}
+
+// ListUsersRequest asks for a page of users. All that is set must hold.
+type ListUsersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the server.
+	Server string `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	// Which of them.
+	Status UserStatus `protobuf:"varint,2,opt,name=status,proto3,enum=lockstep.v1.UserStatus" json:"status,omitempty"`
+	// What their names begin with, exactly.
+	Prefix string `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// How many at most; 50 when not set.
+	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The next_page_token of the page before; empty for the first page.
+	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUsersRequest) Reset() {
+	*x = ListUsersRequest{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUsersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUsersRequest) ProtoMessage() {}
+
+func (x *ListUsersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUsersRequest.ProtoReflect.Descriptor instead.
+func (*ListUsersRequest) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ListUsersRequest) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
+}
+
+func (x *ListUsersRequest) GetStatus() UserStatus {
+	if x != nil {
+		return x.Status
+	}
+	return UserStatus_USER_STATUS_UNSPECIFIED
+}
+
+func (x *ListUsersRequest) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *ListUsersRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListUsersRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListUsersResponse is a page of users.
+type ListUsersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The users.
+	Users []*ServerUser `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	// Token of the next page; empty after the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// What became of the server's syncs.
+	LastSync      *SyncStatus `protobuf:"bytes,3,opt,name=last_sync,json=lastSync,proto3" json:"last_sync,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUsersResponse) Reset() {
+	*x = ListUsersResponse{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUsersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUsersResponse) ProtoMessage() {}
+
+func (x *ListUsersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUsersResponse.ProtoReflect.Descriptor instead.
+func (*ListUsersResponse) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ListUsersResponse) GetUsers() []*ServerUser {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *ListUsersResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListUsersResponse) GetLastSync() *SyncStatus {
+	if x != nil {
+		return x.LastSync
+	}
+	return nil
+}
+
+// GetServerAccessRequest asks who may use a database, or what a user may use.
+type GetServerAccessRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the server.
+	Server string `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	// Who may use this database?
+	Database string `protobuf:"bytes,2,opt,name=database,proto3" json:"database,omitempty"`
+	// Who may use this schema of it?
+	Schema string `protobuf:"bytes,3,opt,name=schema,proto3" json:"schema,omitempty"`
+	// What may this user use? Without a host: all accounts of that name.
+	User string `protobuf:"bytes,4,opt,name=user,proto3" json:"user,omitempty"`
+	// The account's host.
+	Host          string `protobuf:"bytes,5,opt,name=host,proto3" json:"host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetServerAccessRequest) Reset() {
+	*x = GetServerAccessRequest{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetServerAccessRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetServerAccessRequest) ProtoMessage() {}
+
+func (x *GetServerAccessRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetServerAccessRequest.ProtoReflect.Descriptor instead.
+func (*GetServerAccessRequest) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *GetServerAccessRequest) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
+}
+
+func (x *GetServerAccessRequest) GetDatabase() string {
+	if x != nil {
+		return x.Database
+	}
+	return ""
+}
+
+func (x *GetServerAccessRequest) GetSchema() string {
+	if x != nil {
+		return x.Schema
+	}
+	return ""
+}
+
+func (x *GetServerAccessRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *GetServerAccessRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+// GetServerAccessResponse is who may do what.
+type GetServerAccessResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sorted; who may do nothing is not there.
+	Access []*ServerAccess `protobuf:"bytes,1,rep,name=access,proto3" json:"access,omitempty"`
+	// What was read only in part: "databases", "users", "grants".
+	Unread []string `protobuf:"bytes,2,rep,name=unread,proto3" json:"unread,omitempty"`
+	// What became of the server's syncs.
+	LastSync      *SyncStatus `protobuf:"bytes,3,opt,name=last_sync,json=lastSync,proto3" json:"last_sync,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetServerAccessResponse) Reset() {
+	*x = GetServerAccessResponse{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetServerAccessResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetServerAccessResponse) ProtoMessage() {}
+
+func (x *GetServerAccessResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetServerAccessResponse.ProtoReflect.Descriptor instead.
+func (*GetServerAccessResponse) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *GetServerAccessResponse) GetAccess() []*ServerAccess {
+	if x != nil {
+		return x.Access
+	}
+	return nil
+}
+
+func (x *GetServerAccessResponse) GetUnread() []string {
+	if x != nil {
+		return x.Unread
+	}
+	return nil
+}
+
+func (x *GetServerAccessResponse) GetLastSync() *SyncStatus {
+	if x != nil {
+		return x.LastSync
+	}
+	return nil
+}
+
+// ServerAccess is what one login may do in one place.
+type ServerAccess struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The login.
+	Account *ServerAccount `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// The database.
+	Database string `protobuf:"bytes,2,opt,name=database,proto3" json:"database,omitempty"`
+	// The schema; empty: the database itself.
+	Schema string `protobuf:"bytes,3,opt,name=schema,proto3" json:"schema,omitempty"`
+	// What it may do: connect, create, read, write, ddl, all, grant.
+	Privileges []string `protobuf:"bytes,4,rep,name=privileges,proto3" json:"privileges,omitempty"`
+	// What it may do besides, once it has taken on a role (SET ROLE).
+	AfterSetRole  []string `protobuf:"bytes,5,rep,name=after_set_role,json=afterSetRole,proto3" json:"after_set_role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerAccess) Reset() {
+	*x = ServerAccess{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerAccess) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerAccess) ProtoMessage() {}
+
+func (x *ServerAccess) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerAccess.ProtoReflect.Descriptor instead.
+func (*ServerAccess) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ServerAccess) GetAccount() *ServerAccount {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *ServerAccess) GetDatabase() string {
+	if x != nil {
+		return x.Database
+	}
+	return ""
+}
+
+func (x *ServerAccess) GetSchema() string {
+	if x != nil {
+		return x.Schema
+	}
+	return ""
+}
+
+func (x *ServerAccess) GetPrivileges() []string {
+	if x != nil {
+		return x.Privileges
+	}
+	return nil
+}
+
+func (x *ServerAccess) GetAfterSetRole() []string {
+	if x != nil {
+		return x.AfterSetRole
+	}
+	return nil
+}
+
+// AdoptDiscoveredRequest says which place becomes which tenant.
+type AdoptDiscoveredRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the server.
+	Server string `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	// The database, as the inventory has it.
+	Database string `protobuf:"bytes,2,opt,name=database,proto3" json:"database,omitempty"`
+	// The schema; empty: the database itself.
+	Schema string `protobuf:"bytes,3,opt,name=schema,proto3" json:"schema,omitempty"`
+	// The tenant's id: letters, digits, dot, underscore and hyphen.
+	Id string `protobuf:"bytes,4,opt,name=id,proto3" json:"id,omitempty"`
+	// Name for people; the id when not set.
+	DisplayName string `protobuf:"bytes,5,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Labels, which grants and filters go by.
+	Labels map[string]string `protobuf:"bytes,6,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The modules that it has; none: it is registered only.
+	Modules []*ModuleRef `protobuf:"bytes,7,rep,name=modules,proto3" json:"modules,omitempty"`
+	// The strategy of requests that name none; STRATEGY_SAFE when not set.
+	Strategy Strategy `protobuf:"varint,8,opt,name=strategy,proto3,enum=lockstep.v1.Strategy" json:"strategy,omitempty"`
+	// Who logs in there; the server's administrator when not set.
+	User string `protobuf:"bytes,9,opt,name=user,proto3" json:"user,omitempty"`
+	// That user's password. It is kept sealed.
+	Password string `protobuf:"bytes,10,opt,name=password,proto3" json:"password,omitempty"`
+	// Where the password is found each time it is needed, instead: env:NAME,
+	// file:/path, vault:mount/path#field. Without either it is the server's.
+	SecretReference string `protobuf:"bytes,11,opt,name=secret_reference,json=secretReference,proto3" json:"secret_reference,omitempty"`
+	// Only look and compare: nothing is registered, and nothing recorded.
+	Preview bool `protobuf:"varint,12,opt,name=preview,proto3" json:"preview,omitempty"`
+	// Who asks, for the record.
+	Actor         string `protobuf:"bytes,13,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdoptDiscoveredRequest) Reset() {
+	*x = AdoptDiscoveredRequest{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdoptDiscoveredRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdoptDiscoveredRequest) ProtoMessage() {}
+
+func (x *AdoptDiscoveredRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdoptDiscoveredRequest.ProtoReflect.Descriptor instead.
+func (*AdoptDiscoveredRequest) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *AdoptDiscoveredRequest) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
+}
+
+func (x *AdoptDiscoveredRequest) GetDatabase() string {
+	if x != nil {
+		return x.Database
+	}
+	return ""
+}
+
+func (x *AdoptDiscoveredRequest) GetSchema() string {
+	if x != nil {
+		return x.Schema
+	}
+	return ""
+}
+
+func (x *AdoptDiscoveredRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *AdoptDiscoveredRequest) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *AdoptDiscoveredRequest) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *AdoptDiscoveredRequest) GetModules() []*ModuleRef {
+	if x != nil {
+		return x.Modules
+	}
+	return nil
+}
+
+func (x *AdoptDiscoveredRequest) GetStrategy() Strategy {
+	if x != nil {
+		return x.Strategy
+	}
+	return Strategy_STRATEGY_UNSPECIFIED
+}
+
+func (x *AdoptDiscoveredRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *AdoptDiscoveredRequest) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+func (x *AdoptDiscoveredRequest) GetSecretReference() string {
+	if x != nil {
+		return x.SecretReference
+	}
+	return ""
+}
+
+func (x *AdoptDiscoveredRequest) GetPreview() bool {
+	if x != nil {
+		return x.Preview
+	}
+	return false
+}
+
+func (x *AdoptDiscoveredRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+// AdoptDiscoveredResponse is the tenant that was made.
+type AdoptDiscoveredResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant; with preview as it would be.
+	Tenant *Tenant `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// What the adoption recorded, or would; absent: no modules were given.
+	Adoption      *AdoptDatabaseResponse `protobuf:"bytes,2,opt,name=adoption,proto3" json:"adoption,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdoptDiscoveredResponse) Reset() {
+	*x = AdoptDiscoveredResponse{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdoptDiscoveredResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdoptDiscoveredResponse) ProtoMessage() {}
+
+func (x *AdoptDiscoveredResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdoptDiscoveredResponse.ProtoReflect.Descriptor instead.
+func (*AdoptDiscoveredResponse) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *AdoptDiscoveredResponse) GetTenant() *Tenant {
+	if x != nil {
+		return x.Tenant
+	}
+	return nil
+}
+
+func (x *AdoptDiscoveredResponse) GetAdoption() *AdoptDatabaseResponse {
+	if x != nil {
+		return x.Adoption
+	}
+	return nil
+}
+
 var File_lockstep_v1_server_service_proto protoreflect.FileDescriptor
 
 const file_lockstep_v1_server_service_proto_rawDesc = "" +
 	"\n" +
-	" lockstep/v1/server_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lockstep/v1/access.proto\x1a\x16lockstep/v1/plan.proto\"\xa2\x03\n" +
+	" lockstep/v1/server_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lockstep/v1/access.proto\x1a#lockstep/v1/migration_service.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\x1a lockstep/v1/tenant_service.proto\"\x88\x04\n" +
 	"\x06Server\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x127\n" +
@@ -619,10 +3294,40 @@ const file_lockstep_v1_server_service_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12;\n" +
 	"\varchived_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"archivedAt\x1a9\n" +
+	"archivedAt\x124\n" +
+	"\tlast_sync\x18\n" +
+	" \x01(\v2\x17.lockstep.v1.SyncStatusR\blastSync\x12.\n" +
+	"\x05facts\x18\v \x01(\v2\x18.lockstep.v1.ServerFactsR\x05facts\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8b\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe6\x01\n" +
+	"\n" +
+	"SyncStatus\x122\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x18.lockstep.v1.SyncOutcomeR\aoutcome\x125\n" +
+	"\btried_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\atriedAt\x127\n" +
+	"\tsynced_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bsyncedAt\x12\x14\n" +
+	"\x05error\x18\x04 \x01(\tR\x05error\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x05 \x01(\x03R\n" +
+	"generation\"\xde\x02\n" +
+	"\vServerFacts\x12+\n" +
+	"\x06engine\x18\x01 \x01(\x0e2\x13.lockstep.v1.EngineR\x06engine\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
+	"\aflavour\x18\x03 \x01(\tR\aflavour\x12\x18\n" +
+	"\aedition\x18\x04 \x01(\tR\aedition\x12%\n" +
+	"\x0edefault_schema\x18\x05 \x01(\tR\rdefaultSchema\x12\x1b\n" +
+	"\tread_only\x18\x06 \x01(\bR\breadOnly\x120\n" +
+	"\x14case_sensitive_names\x18\a \x01(\bR\x12caseSensitiveNames\x12\x19\n" +
+	"\bleft_out\x18\b \x03(\tR\aleftOut\x12\x16\n" +
+	"\x06unread\x18\t \x03(\tR\x06unread\x12+\n" +
+	"\x05notes\x18\n" +
+	" \x03(\v2\x15.lockstep.v1.SyncNoteR\x05notes\"Z\n" +
+	"\bSyncNote\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x03 \x01(\tR\n" +
+	"suggestion\"\x8b\x03\n" +
 	"\x13CreateServerRequest\x125\n" +
 	"\x02id\x18\x01 \x01(\tB%\xbaH\"r \x18?2\x1c^[A-Za-z0-9][A-Za-z0-9._-]*$R\x02id\x12+\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\vdisplayName\x12N\n" +
@@ -653,12 +3358,236 @@ const file_lockstep_v1_server_service_proto_rawDesc = "" +
 	"\x06server\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06server\x12#\n" +
 	"\brevision\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\brevision\"D\n" +
 	"\x15ArchiveServerResponse\x12+\n" +
-	"\x06server\x18\x01 \x01(\v2\x13.lockstep.v1.ServerR\x06server2\xf8\x03\n" +
+	"\x06server\x18\x01 \x01(\v2\x13.lockstep.v1.ServerR\x06server\"\x92\x01\n" +
+	"\fServerLabels\x12G\n" +
+	"\x06labels\x18\x01 \x03(\v2%.lockstep.v1.ServerLabels.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x10@R\x06labels\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf4\x02\n" +
+	"\x13UpdateServerRequest\x12!\n" +
+	"\x06server\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06server\x12#\n" +
+	"\brevision\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\brevision\x122\n" +
+	"\fdisplay_name\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02H\x00R\vdisplayName\x88\x01\x01\x121\n" +
+	"\x06labels\x18\x04 \x01(\v2\x19.lockstep.v1.ServerLabelsR\x06labels\x12%\n" +
+	"\aaddress\x18\x05 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\aaddress\x12'\n" +
+	"\bpassword\x18\x06 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\bpassword\x128\n" +
+	"\x10secret_reference\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\bH\x01R\x0fsecretReference\x88\x01\x01B\x0f\n" +
+	"\r_display_nameB\x13\n" +
+	"\x11_secret_reference\"C\n" +
+	"\x14UpdateServerResponse\x12+\n" +
+	"\x06server\x18\x01 \x01(\v2\x13.lockstep.v1.ServerR\x06server\"\xa7\x01\n" +
+	"\vSyncOptions\x12,\n" +
+	"\ainclude\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01\x18\x80\x02R\ainclude\x12\x1f\n" +
+	"\vall_schemas\x18\x02 \x01(\bR\n" +
+	"allSchemas\x121\n" +
+	"\n" +
+	"schemas_of\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01\x18\x80\x02R\tschemasOf\x12\x16\n" +
+	"\x06nested\x18\x04 \x01(\bR\x06nested\"\xa4\x01\n" +
+	"\x11SyncServerRequest\x12!\n" +
+	"\x06server\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06server\x122\n" +
+	"\aoptions\x18\x02 \x01(\v2\x18.lockstep.v1.SyncOptionsR\aoptions\x12\x18\n" +
+	"\apreview\x18\x03 \x01(\bR\apreview\x12\x1e\n" +
+	"\x05actor\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x05actor\"\x80\x01\n" +
+	"\fSyncProgress\x12,\n" +
+	"\x05phase\x18\x01 \x01(\x0e2\x16.lockstep.v1.SyncPhaseR\x05phase\x12\x12\n" +
+	"\x04done\x18\x02 \x01(\x05R\x04done\x12\x14\n" +
+	"\x05total\x18\x03 \x01(\x05R\x05total\x12\x18\n" +
+	"\aattempt\x18\x04 \x01(\x05R\aattempt\"\x89\x01\n" +
+	"\x12SyncServerResponse\x127\n" +
+	"\bprogress\x18\x01 \x01(\v2\x19.lockstep.v1.SyncProgressH\x00R\bprogress\x121\n" +
+	"\x06result\x18\x02 \x01(\v2\x17.lockstep.v1.SyncResultH\x00R\x06resultB\a\n" +
+	"\x05event\"\xad\x04\n" +
+	"\n" +
+	"SyncResult\x12+\n" +
+	"\x06server\x18\x01 \x01(\v2\x13.lockstep.v1.ServerR\x06server\x12\x18\n" +
+	"\apreview\x18\x02 \x01(\bR\apreview\x12.\n" +
+	"\x05facts\x18\x03 \x01(\v2\x18.lockstep.v1.ServerFactsR\x05facts\x12;\n" +
+	"\ffacts_before\x18\x04 \x01(\v2\x18.lockstep.v1.ServerFactsR\vfactsBefore\x129\n" +
+	"\tdatabases\x18\x05 \x03(\v2\x1b.lockstep.v1.DatabaseChangeR\tdatabases\x12-\n" +
+	"\x05users\x18\x06 \x03(\v2\x17.lockstep.v1.UserChangeR\x05users\x120\n" +
+	"\x06grants\x18\a \x03(\v2\x18.lockstep.v1.GrantChangeR\x06grants\x12)\n" +
+	"\x10tenants_vanished\x18\b \x03(\tR\x0ftenantsVanished\x12)\n" +
+	"\x10tenants_returned\x18\t \x03(\tR\x0ftenantsReturned\x12\x12\n" +
+	"\x04free\x18\n" +
+	" \x01(\x05R\x04free\x12%\n" +
+	"\x0edatabase_count\x18\v \x01(\x05R\rdatabaseCount\x12\x1d\n" +
+	"\n" +
+	"user_count\x18\f \x01(\x05R\tuserCount\x12\x1f\n" +
+	"\vgrant_count\x18\r \x01(\x05R\n" +
+	"grantCount\"x\n" +
+	"\x0eDatabaseChange\x123\n" +
+	"\x06before\x18\x01 \x01(\v2\x1b.lockstep.v1.ServerDatabaseR\x06before\x121\n" +
+	"\x05after\x18\x02 \x01(\v2\x1b.lockstep.v1.ServerDatabaseR\x05after\"l\n" +
+	"\n" +
+	"UserChange\x12/\n" +
+	"\x06before\x18\x01 \x01(\v2\x17.lockstep.v1.ServerUserR\x06before\x12-\n" +
+	"\x05after\x18\x02 \x01(\v2\x17.lockstep.v1.ServerUserR\x05after\"o\n" +
+	"\vGrantChange\x120\n" +
+	"\x06before\x18\x01 \x01(\v2\x18.lockstep.v1.ServerGrantR\x06before\x12.\n" +
+	"\x05after\x18\x02 \x01(\v2\x18.lockstep.v1.ServerGrantR\x05after\"\xe9\x03\n" +
+	"\x0eServerDatabase\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05owner\x18\x02 \x01(\tR\x05owner\x12\x18\n" +
+	"\acharset\x18\x03 \x01(\tR\acharset\x12\x1c\n" +
+	"\tcollation\x18\x04 \x01(\tR\tcollation\x12\x12\n" +
+	"\x04size\x18\x05 \x01(\x03R\x04size\x12\x18\n" +
+	"\aoffline\x18\x06 \x01(\bR\aoffline\x12\x16\n" +
+	"\x06system\x18\a \x01(\bR\x06system\x12!\n" +
+	"\fschemas_read\x18\b \x01(\bR\vschemasRead\x123\n" +
+	"\aschemas\x18\t \x03(\v2\x19.lockstep.v1.ServerSchemaR\aschemas\x12\x16\n" +
+	"\x06tenant\x18\n" +
+	" \x01(\tR\x06tenant\x12\x12\n" +
+	"\x04free\x18\v \x01(\bR\x04free\x123\n" +
+	"\aseen_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x06seenAt\x129\n" +
+	"\n" +
+	"changed_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tchangedAt\x12;\n" +
+	"\vvanished_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"vanishedAt\"d\n" +
+	"\fServerSchema\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05owner\x18\x02 \x01(\tR\x05owner\x12\x16\n" +
+	"\x06tenant\x18\x03 \x01(\tR\x06tenant\x12\x12\n" +
+	"\x04free\x18\x04 \x01(\bR\x04free\"7\n" +
+	"\rServerAccount\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04host\x18\x02 \x01(\tR\x04host\"t\n" +
+	"\x10ServerMembership\x12.\n" +
+	"\x04role\x18\x01 \x01(\v2\x1a.lockstep.v1.ServerAccountR\x04role\x12\x1a\n" +
+	"\binherits\x18\x02 \x01(\bR\binherits\x12\x14\n" +
+	"\x05admin\x18\x03 \x01(\bR\x05admin\"\xb0\x03\n" +
+	"\n" +
+	"ServerUser\x124\n" +
+	"\aaccount\x18\x01 \x01(\v2\x1a.lockstep.v1.ServerAccountR\aaccount\x12\x1b\n" +
+	"\tcan_login\x18\x02 \x01(\bR\bcanLogin\x12\x1c\n" +
+	"\tsuperuser\x18\x03 \x01(\bR\tsuperuser\x12\x16\n" +
+	"\x06locked\x18\x04 \x01(\bR\x06locked\x12\x18\n" +
+	"\aexpired\x18\x05 \x01(\bR\aexpired\x12\x16\n" +
+	"\x06system\x18\x06 \x01(\bR\x06system\x12:\n" +
+	"\tmember_of\x18\a \x03(\v2\x1d.lockstep.v1.ServerMembershipR\bmemberOf\x123\n" +
+	"\aseen_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x06seenAt\x129\n" +
+	"\n" +
+	"changed_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tchangedAt\x12;\n" +
+	"\vvanished_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"vanishedAt\"\xbb\x01\n" +
+	"\vServerGrant\x124\n" +
+	"\agrantee\x18\x01 \x01(\v2\x1a.lockstep.v1.ServerAccountR\agrantee\x12\x1a\n" +
+	"\bdatabase\x18\x02 \x01(\tR\bdatabase\x12\x16\n" +
+	"\x06schema\x18\x03 \x01(\tR\x06schema\x12\x1e\n" +
+	"\n" +
+	"privileges\x18\x04 \x03(\tR\n" +
+	"privileges\x12\x10\n" +
+	"\x03raw\x18\x05 \x03(\tR\x03raw\x12\x10\n" +
+	"\x03via\x18\x06 \x01(\tR\x03via\"\xec\x01\n" +
+	"\x14ListDatabasesRequest\x12!\n" +
+	"\x06server\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06server\x12=\n" +
+	"\x06status\x18\x02 \x01(\x0e2\x1b.lockstep.v1.DatabaseStatusB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\x12 \n" +
+	"\x06prefix\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x06prefix\x12'\n" +
+	"\tpage_size\x18\x04 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\tpageToken\"\xb0\x01\n" +
+	"\x15ListDatabasesResponse\x129\n" +
+	"\tdatabases\x18\x01 \x03(\v2\x1b.lockstep.v1.ServerDatabaseR\tdatabases\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x124\n" +
+	"\tlast_sync\x18\x03 \x01(\v2\x17.lockstep.v1.SyncStatusR\blastSync\"\xe4\x01\n" +
+	"\x10ListUsersRequest\x12!\n" +
+	"\x06server\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06server\x129\n" +
+	"\x06status\x18\x02 \x01(\x0e2\x17.lockstep.v1.UserStatusB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\x12 \n" +
+	"\x06prefix\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x06prefix\x12'\n" +
+	"\tpage_size\x18\x04 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\tpageToken\"\xa0\x01\n" +
+	"\x11ListUsersResponse\x12-\n" +
+	"\x05users\x18\x01 \x03(\v2\x17.lockstep.v1.ServerUserR\x05users\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x124\n" +
+	"\tlast_sync\x18\x03 \x01(\v2\x17.lockstep.v1.SyncStatusR\blastSync\"\xc5\x03\n" +
+	"\x16GetServerAccessRequest\x12!\n" +
+	"\x06server\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06server\x12$\n" +
+	"\bdatabase\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\bdatabase\x12 \n" +
+	"\x06schema\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x06schema\x12\x1c\n" +
+	"\x04user\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04user\x12\x1c\n" +
+	"\x04host\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04host:\x83\x02\xbaH\xff\x01\x1a`\n" +
+	"\x10database.or_user\x12 name either a database or a user\x1a*(this.database == '') != (this.user == '')\x1a\x9a\x01\n" +
+	"\x12schema.of_database\x120a schema needs its database, and a host its user\x1aR(this.schema == '' || this.database != '') && (this.host == '' || this.user != '')\"\x9a\x01\n" +
+	"\x17GetServerAccessResponse\x121\n" +
+	"\x06access\x18\x01 \x03(\v2\x19.lockstep.v1.ServerAccessR\x06access\x12\x16\n" +
+	"\x06unread\x18\x02 \x03(\tR\x06unread\x124\n" +
+	"\tlast_sync\x18\x03 \x01(\v2\x17.lockstep.v1.SyncStatusR\blastSync\"\xbe\x01\n" +
+	"\fServerAccess\x124\n" +
+	"\aaccount\x18\x01 \x01(\v2\x1a.lockstep.v1.ServerAccountR\aaccount\x12\x1a\n" +
+	"\bdatabase\x18\x02 \x01(\tR\bdatabase\x12\x16\n" +
+	"\x06schema\x18\x03 \x01(\tR\x06schema\x12\x1e\n" +
+	"\n" +
+	"privileges\x18\x04 \x03(\tR\n" +
+	"privileges\x12$\n" +
+	"\x0eafter_set_role\x18\x05 \x03(\tR\fafterSetRole\"\xaf\x06\n" +
+	"\x16AdoptDiscoveredRequest\x12!\n" +
+	"\x06server\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06server\x12&\n" +
+	"\bdatabase\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\bR\bdatabase\x12 \n" +
+	"\x06schema\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x06schema\x125\n" +
+	"\x02id\x18\x04 \x01(\tB%\xbaH\"r \x18?2\x1c^[A-Za-z0-9][A-Za-z0-9._-]*$R\x02id\x12+\n" +
+	"\fdisplay_name\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\vdisplayName\x12Q\n" +
+	"\x06labels\x18\x06 \x03(\v2/.lockstep.v1.AdoptDiscoveredRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x10@R\x06labels\x12;\n" +
+	"\amodules\x18\a \x03(\v2\x16.lockstep.v1.ModuleRefB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\amodules\x12;\n" +
+	"\bstrategy\x18\b \x01(\x0e2\x15.lockstep.v1.StrategyB\b\xbaH\x05\x82\x01\x02\x10\x01R\bstrategy\x12\x1c\n" +
+	"\x04user\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04user\x12'\n" +
+	"\bpassword\x18\n" +
+	" \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\bpassword\x123\n" +
+	"\x10secret_reference\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x0fsecretReference\x12\x18\n" +
+	"\apreview\x18\f \x01(\bR\apreview\x12\x1e\n" +
+	"\x05actor\x18\r \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x05actor\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\x85\x01\xbaH\x81\x01\x1a\x7f\n" +
+	"\x1cpassword.or_secret_reference\x12+give the password, or say where it is found\x1a2this.password == '' || this.secret_reference == ''\"\x86\x01\n" +
+	"\x17AdoptDiscoveredResponse\x12+\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x13.lockstep.v1.TenantR\x06tenant\x12>\n" +
+	"\badoption\x18\x02 \x01(\v2\".lockstep.v1.AdoptDatabaseResponseR\badoption*[\n" +
+	"\vSyncOutcome\x12\x1c\n" +
+	"\x18SYNC_OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11SYNC_OUTCOME_DONE\x10\x01\x12\x17\n" +
+	"\x13SYNC_OUTCOME_FAILED\x10\x02*\x81\x02\n" +
+	"\tSyncPhase\x12\x1a\n" +
+	"\x16SYNC_PHASE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15SYNC_PHASE_CONNECTING\x10\x01\x12\x15\n" +
+	"\x11SYNC_PHASE_SERVER\x10\x02\x12\x18\n" +
+	"\x14SYNC_PHASE_DATABASES\x10\x03\x12\x14\n" +
+	"\x10SYNC_PHASE_USERS\x10\x04\x12\x15\n" +
+	"\x11SYNC_PHASE_GRANTS\x10\x05\x12\x16\n" +
+	"\x12SYNC_PHASE_SCHEMAS\x10\x06\x12\x1a\n" +
+	"\x16SYNC_PHASE_RECONCILING\x10\a\x12\x16\n" +
+	"\x12SYNC_PHASE_WRITING\x10\b\x12\x13\n" +
+	"\x0fSYNC_PHASE_DONE\x10\t*\xa2\x01\n" +
+	"\x0eDatabaseStatus\x12\x1f\n" +
+	"\x1bDATABASE_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18DATABASE_STATUS_APPEARED\x10\x01\x12\x19\n" +
+	"\x15DATABASE_STATUS_OWNED\x10\x02\x12\x18\n" +
+	"\x14DATABASE_STATUS_FREE\x10\x03\x12\x1c\n" +
+	"\x18DATABASE_STATUS_VANISHED\x10\x04*\x8a\x01\n" +
+	"\n" +
+	"UserStatus\x12\x1b\n" +
+	"\x17USER_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14USER_STATUS_APPEARED\x10\x01\x12\x15\n" +
+	"\x11USER_STATUS_LOGIN\x10\x02\x12\x14\n" +
+	"\x10USER_STATUS_ROLE\x10\x03\x12\x18\n" +
+	"\x14USER_STATUS_VANISHED\x10\x042\x9e\n" +
+	"\n" +
 	"\rServerService\x12|\n" +
 	"\fCreateServer\x12 .lockstep.v1.CreateServerRequest\x1a!.lockstep.v1.CreateServerResponse\"'\xd2\xe2\x18\r\b\x03\x10\x01\"\aaddress\x82\xd3\xe4\x93\x02\x10:\x01*\"\v/v1/servers\x12p\n" +
 	"\tGetServer\x12\x1d.lockstep.v1.GetServerRequest\x1a\x1e.lockstep.v1.GetServerResponse\"$\xd2\xe2\x18\x04\b\x01\x10\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/servers/{server}\x12m\n" +
-	"\vListServers\x12\x1f.lockstep.v1.ListServersRequest\x1a .lockstep.v1.ListServersResponse\"\x1b\xd2\xe2\x18\x04\b\x01\x10\x01\x82\xd3\xe4\x93\x02\r\x12\v/v1/servers\x12\x87\x01\n" +
-	"\rArchiveServer\x12!.lockstep.v1.ArchiveServerRequest\x1a\".lockstep.v1.ArchiveServerResponse\"/\xd2\xe2\x18\x04\b\x03\x10\x01\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/servers/{server}:archiveB;Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
+	"\vListServers\x12\x1f.lockstep.v1.ListServersRequest\x1a .lockstep.v1.ListServersResponse\"\x1b\xd2\xe2\x18\x04\b\x01\x10\x01\x82\xd3\xe4\x93\x02\r\x12\v/v1/servers\x12\x85\x01\n" +
+	"\fUpdateServer\x12 .lockstep.v1.UpdateServerRequest\x1a!.lockstep.v1.UpdateServerResponse\"0\xd2\xe2\x18\r\b\x03\x10\x01\"\aaddress\x82\xd3\xe4\x93\x02\x19:\x01*2\x14/v1/servers/{server}\x12\x87\x01\n" +
+	"\rArchiveServer\x12!.lockstep.v1.ArchiveServerRequest\x1a\".lockstep.v1.ArchiveServerResponse\"/\xd2\xe2\x18\x04\b\x03\x10\x01\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/servers/{server}:archive\x12\x7f\n" +
+	"\n" +
+	"SyncServer\x12\x1e.lockstep.v1.SyncServerRequest\x1a\x1f.lockstep.v1.SyncServerResponse\".\xd2\xe2\x18\x06\b\x02\x10\x01\x18\x01\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/servers/{server}:sync0\x01\x12\x86\x01\n" +
+	"\rListDatabases\x12!.lockstep.v1.ListDatabasesRequest\x1a\".lockstep.v1.ListDatabasesResponse\".\xd2\xe2\x18\x04\b\x01\x10\x01\x82\xd3\xe4\x93\x02 \x12\x1e/v1/servers/{server}/databases\x12v\n" +
+	"\tListUsers\x12\x1d.lockstep.v1.ListUsersRequest\x1a\x1e.lockstep.v1.ListUsersResponse\"*\xd2\xe2\x18\x04\b\x01\x10\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/servers/{server}/users\x12\x89\x01\n" +
+	"\x0fGetServerAccess\x12#.lockstep.v1.GetServerAccessRequest\x1a$.lockstep.v1.GetServerAccessResponse\"+\xd2\xe2\x18\x04\b\x01\x10\x01\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/servers/{server}/access\x12\x8d\x01\n" +
+	"\x0fAdoptDiscovered\x12#.lockstep.v1.AdoptDiscoveredRequest\x1a$.lockstep.v1.AdoptDiscoveredResponse\"/\xd2\xe2\x18\x06\b\x03\x10\x01\x18\x01\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/servers/{server}:adoptB;Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
 
 var (
 	file_lockstep_v1_server_service_proto_rawDescOnce sync.Once
@@ -672,46 +3601,149 @@ func file_lockstep_v1_server_service_proto_rawDescGZIP() []byte {
 	return file_lockstep_v1_server_service_proto_rawDescData
 }
 
-var file_lockstep_v1_server_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_lockstep_v1_server_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_lockstep_v1_server_service_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_lockstep_v1_server_service_proto_goTypes = []any{
-	(*Server)(nil),                // 0: lockstep.v1.Server
-	(*CreateServerRequest)(nil),   // 1: lockstep.v1.CreateServerRequest
-	(*CreateServerResponse)(nil),  // 2: lockstep.v1.CreateServerResponse
-	(*GetServerRequest)(nil),      // 3: lockstep.v1.GetServerRequest
-	(*GetServerResponse)(nil),     // 4: lockstep.v1.GetServerResponse
-	(*ListServersRequest)(nil),    // 5: lockstep.v1.ListServersRequest
-	(*ListServersResponse)(nil),   // 6: lockstep.v1.ListServersResponse
-	(*ArchiveServerRequest)(nil),  // 7: lockstep.v1.ArchiveServerRequest
-	(*ArchiveServerResponse)(nil), // 8: lockstep.v1.ArchiveServerResponse
-	nil,                           // 9: lockstep.v1.Server.LabelsEntry
-	nil,                           // 10: lockstep.v1.CreateServerRequest.LabelsEntry
-	(Engine)(0),                   // 11: lockstep.v1.Engine
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(SyncOutcome)(0),                // 0: lockstep.v1.SyncOutcome
+	(SyncPhase)(0),                  // 1: lockstep.v1.SyncPhase
+	(DatabaseStatus)(0),             // 2: lockstep.v1.DatabaseStatus
+	(UserStatus)(0),                 // 3: lockstep.v1.UserStatus
+	(*Server)(nil),                  // 4: lockstep.v1.Server
+	(*SyncStatus)(nil),              // 5: lockstep.v1.SyncStatus
+	(*ServerFacts)(nil),             // 6: lockstep.v1.ServerFacts
+	(*SyncNote)(nil),                // 7: lockstep.v1.SyncNote
+	(*CreateServerRequest)(nil),     // 8: lockstep.v1.CreateServerRequest
+	(*CreateServerResponse)(nil),    // 9: lockstep.v1.CreateServerResponse
+	(*GetServerRequest)(nil),        // 10: lockstep.v1.GetServerRequest
+	(*GetServerResponse)(nil),       // 11: lockstep.v1.GetServerResponse
+	(*ListServersRequest)(nil),      // 12: lockstep.v1.ListServersRequest
+	(*ListServersResponse)(nil),     // 13: lockstep.v1.ListServersResponse
+	(*ArchiveServerRequest)(nil),    // 14: lockstep.v1.ArchiveServerRequest
+	(*ArchiveServerResponse)(nil),   // 15: lockstep.v1.ArchiveServerResponse
+	(*ServerLabels)(nil),            // 16: lockstep.v1.ServerLabels
+	(*UpdateServerRequest)(nil),     // 17: lockstep.v1.UpdateServerRequest
+	(*UpdateServerResponse)(nil),    // 18: lockstep.v1.UpdateServerResponse
+	(*SyncOptions)(nil),             // 19: lockstep.v1.SyncOptions
+	(*SyncServerRequest)(nil),       // 20: lockstep.v1.SyncServerRequest
+	(*SyncProgress)(nil),            // 21: lockstep.v1.SyncProgress
+	(*SyncServerResponse)(nil),      // 22: lockstep.v1.SyncServerResponse
+	(*SyncResult)(nil),              // 23: lockstep.v1.SyncResult
+	(*DatabaseChange)(nil),          // 24: lockstep.v1.DatabaseChange
+	(*UserChange)(nil),              // 25: lockstep.v1.UserChange
+	(*GrantChange)(nil),             // 26: lockstep.v1.GrantChange
+	(*ServerDatabase)(nil),          // 27: lockstep.v1.ServerDatabase
+	(*ServerSchema)(nil),            // 28: lockstep.v1.ServerSchema
+	(*ServerAccount)(nil),           // 29: lockstep.v1.ServerAccount
+	(*ServerMembership)(nil),        // 30: lockstep.v1.ServerMembership
+	(*ServerUser)(nil),              // 31: lockstep.v1.ServerUser
+	(*ServerGrant)(nil),             // 32: lockstep.v1.ServerGrant
+	(*ListDatabasesRequest)(nil),    // 33: lockstep.v1.ListDatabasesRequest
+	(*ListDatabasesResponse)(nil),   // 34: lockstep.v1.ListDatabasesResponse
+	(*ListUsersRequest)(nil),        // 35: lockstep.v1.ListUsersRequest
+	(*ListUsersResponse)(nil),       // 36: lockstep.v1.ListUsersResponse
+	(*GetServerAccessRequest)(nil),  // 37: lockstep.v1.GetServerAccessRequest
+	(*GetServerAccessResponse)(nil), // 38: lockstep.v1.GetServerAccessResponse
+	(*ServerAccess)(nil),            // 39: lockstep.v1.ServerAccess
+	(*AdoptDiscoveredRequest)(nil),  // 40: lockstep.v1.AdoptDiscoveredRequest
+	(*AdoptDiscoveredResponse)(nil), // 41: lockstep.v1.AdoptDiscoveredResponse
+	nil,                             // 42: lockstep.v1.Server.LabelsEntry
+	nil,                             // 43: lockstep.v1.CreateServerRequest.LabelsEntry
+	nil,                             // 44: lockstep.v1.ServerLabels.LabelsEntry
+	nil,                             // 45: lockstep.v1.AdoptDiscoveredRequest.LabelsEntry
+	(Engine)(0),                     // 46: lockstep.v1.Engine
+	(*timestamppb.Timestamp)(nil),   // 47: google.protobuf.Timestamp
+	(*ModuleRef)(nil),               // 48: lockstep.v1.ModuleRef
+	(Strategy)(0),                   // 49: lockstep.v1.Strategy
+	(*Tenant)(nil),                  // 50: lockstep.v1.Tenant
+	(*AdoptDatabaseResponse)(nil),   // 51: lockstep.v1.AdoptDatabaseResponse
 }
 var file_lockstep_v1_server_service_proto_depIdxs = []int32{
-	9,  // 0: lockstep.v1.Server.labels:type_name -> lockstep.v1.Server.LabelsEntry
-	11, // 1: lockstep.v1.Server.engine:type_name -> lockstep.v1.Engine
-	12, // 2: lockstep.v1.Server.created_at:type_name -> google.protobuf.Timestamp
-	12, // 3: lockstep.v1.Server.archived_at:type_name -> google.protobuf.Timestamp
-	10, // 4: lockstep.v1.CreateServerRequest.labels:type_name -> lockstep.v1.CreateServerRequest.LabelsEntry
-	0,  // 5: lockstep.v1.CreateServerResponse.server:type_name -> lockstep.v1.Server
-	0,  // 6: lockstep.v1.GetServerResponse.server:type_name -> lockstep.v1.Server
-	11, // 7: lockstep.v1.ListServersRequest.engine:type_name -> lockstep.v1.Engine
-	0,  // 8: lockstep.v1.ListServersResponse.servers:type_name -> lockstep.v1.Server
-	0,  // 9: lockstep.v1.ArchiveServerResponse.server:type_name -> lockstep.v1.Server
-	1,  // 10: lockstep.v1.ServerService.CreateServer:input_type -> lockstep.v1.CreateServerRequest
-	3,  // 11: lockstep.v1.ServerService.GetServer:input_type -> lockstep.v1.GetServerRequest
-	5,  // 12: lockstep.v1.ServerService.ListServers:input_type -> lockstep.v1.ListServersRequest
-	7,  // 13: lockstep.v1.ServerService.ArchiveServer:input_type -> lockstep.v1.ArchiveServerRequest
-	2,  // 14: lockstep.v1.ServerService.CreateServer:output_type -> lockstep.v1.CreateServerResponse
-	4,  // 15: lockstep.v1.ServerService.GetServer:output_type -> lockstep.v1.GetServerResponse
-	6,  // 16: lockstep.v1.ServerService.ListServers:output_type -> lockstep.v1.ListServersResponse
-	8,  // 17: lockstep.v1.ServerService.ArchiveServer:output_type -> lockstep.v1.ArchiveServerResponse
-	14, // [14:18] is the sub-list for method output_type
-	10, // [10:14] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	42, // 0: lockstep.v1.Server.labels:type_name -> lockstep.v1.Server.LabelsEntry
+	46, // 1: lockstep.v1.Server.engine:type_name -> lockstep.v1.Engine
+	47, // 2: lockstep.v1.Server.created_at:type_name -> google.protobuf.Timestamp
+	47, // 3: lockstep.v1.Server.archived_at:type_name -> google.protobuf.Timestamp
+	5,  // 4: lockstep.v1.Server.last_sync:type_name -> lockstep.v1.SyncStatus
+	6,  // 5: lockstep.v1.Server.facts:type_name -> lockstep.v1.ServerFacts
+	0,  // 6: lockstep.v1.SyncStatus.outcome:type_name -> lockstep.v1.SyncOutcome
+	47, // 7: lockstep.v1.SyncStatus.tried_at:type_name -> google.protobuf.Timestamp
+	47, // 8: lockstep.v1.SyncStatus.synced_at:type_name -> google.protobuf.Timestamp
+	46, // 9: lockstep.v1.ServerFacts.engine:type_name -> lockstep.v1.Engine
+	7,  // 10: lockstep.v1.ServerFacts.notes:type_name -> lockstep.v1.SyncNote
+	43, // 11: lockstep.v1.CreateServerRequest.labels:type_name -> lockstep.v1.CreateServerRequest.LabelsEntry
+	4,  // 12: lockstep.v1.CreateServerResponse.server:type_name -> lockstep.v1.Server
+	4,  // 13: lockstep.v1.GetServerResponse.server:type_name -> lockstep.v1.Server
+	46, // 14: lockstep.v1.ListServersRequest.engine:type_name -> lockstep.v1.Engine
+	4,  // 15: lockstep.v1.ListServersResponse.servers:type_name -> lockstep.v1.Server
+	4,  // 16: lockstep.v1.ArchiveServerResponse.server:type_name -> lockstep.v1.Server
+	44, // 17: lockstep.v1.ServerLabels.labels:type_name -> lockstep.v1.ServerLabels.LabelsEntry
+	16, // 18: lockstep.v1.UpdateServerRequest.labels:type_name -> lockstep.v1.ServerLabels
+	4,  // 19: lockstep.v1.UpdateServerResponse.server:type_name -> lockstep.v1.Server
+	19, // 20: lockstep.v1.SyncServerRequest.options:type_name -> lockstep.v1.SyncOptions
+	1,  // 21: lockstep.v1.SyncProgress.phase:type_name -> lockstep.v1.SyncPhase
+	21, // 22: lockstep.v1.SyncServerResponse.progress:type_name -> lockstep.v1.SyncProgress
+	23, // 23: lockstep.v1.SyncServerResponse.result:type_name -> lockstep.v1.SyncResult
+	4,  // 24: lockstep.v1.SyncResult.server:type_name -> lockstep.v1.Server
+	6,  // 25: lockstep.v1.SyncResult.facts:type_name -> lockstep.v1.ServerFacts
+	6,  // 26: lockstep.v1.SyncResult.facts_before:type_name -> lockstep.v1.ServerFacts
+	24, // 27: lockstep.v1.SyncResult.databases:type_name -> lockstep.v1.DatabaseChange
+	25, // 28: lockstep.v1.SyncResult.users:type_name -> lockstep.v1.UserChange
+	26, // 29: lockstep.v1.SyncResult.grants:type_name -> lockstep.v1.GrantChange
+	27, // 30: lockstep.v1.DatabaseChange.before:type_name -> lockstep.v1.ServerDatabase
+	27, // 31: lockstep.v1.DatabaseChange.after:type_name -> lockstep.v1.ServerDatabase
+	31, // 32: lockstep.v1.UserChange.before:type_name -> lockstep.v1.ServerUser
+	31, // 33: lockstep.v1.UserChange.after:type_name -> lockstep.v1.ServerUser
+	32, // 34: lockstep.v1.GrantChange.before:type_name -> lockstep.v1.ServerGrant
+	32, // 35: lockstep.v1.GrantChange.after:type_name -> lockstep.v1.ServerGrant
+	28, // 36: lockstep.v1.ServerDatabase.schemas:type_name -> lockstep.v1.ServerSchema
+	47, // 37: lockstep.v1.ServerDatabase.seen_at:type_name -> google.protobuf.Timestamp
+	47, // 38: lockstep.v1.ServerDatabase.changed_at:type_name -> google.protobuf.Timestamp
+	47, // 39: lockstep.v1.ServerDatabase.vanished_at:type_name -> google.protobuf.Timestamp
+	29, // 40: lockstep.v1.ServerMembership.role:type_name -> lockstep.v1.ServerAccount
+	29, // 41: lockstep.v1.ServerUser.account:type_name -> lockstep.v1.ServerAccount
+	30, // 42: lockstep.v1.ServerUser.member_of:type_name -> lockstep.v1.ServerMembership
+	47, // 43: lockstep.v1.ServerUser.seen_at:type_name -> google.protobuf.Timestamp
+	47, // 44: lockstep.v1.ServerUser.changed_at:type_name -> google.protobuf.Timestamp
+	47, // 45: lockstep.v1.ServerUser.vanished_at:type_name -> google.protobuf.Timestamp
+	29, // 46: lockstep.v1.ServerGrant.grantee:type_name -> lockstep.v1.ServerAccount
+	2,  // 47: lockstep.v1.ListDatabasesRequest.status:type_name -> lockstep.v1.DatabaseStatus
+	27, // 48: lockstep.v1.ListDatabasesResponse.databases:type_name -> lockstep.v1.ServerDatabase
+	5,  // 49: lockstep.v1.ListDatabasesResponse.last_sync:type_name -> lockstep.v1.SyncStatus
+	3,  // 50: lockstep.v1.ListUsersRequest.status:type_name -> lockstep.v1.UserStatus
+	31, // 51: lockstep.v1.ListUsersResponse.users:type_name -> lockstep.v1.ServerUser
+	5,  // 52: lockstep.v1.ListUsersResponse.last_sync:type_name -> lockstep.v1.SyncStatus
+	39, // 53: lockstep.v1.GetServerAccessResponse.access:type_name -> lockstep.v1.ServerAccess
+	5,  // 54: lockstep.v1.GetServerAccessResponse.last_sync:type_name -> lockstep.v1.SyncStatus
+	29, // 55: lockstep.v1.ServerAccess.account:type_name -> lockstep.v1.ServerAccount
+	45, // 56: lockstep.v1.AdoptDiscoveredRequest.labels:type_name -> lockstep.v1.AdoptDiscoveredRequest.LabelsEntry
+	48, // 57: lockstep.v1.AdoptDiscoveredRequest.modules:type_name -> lockstep.v1.ModuleRef
+	49, // 58: lockstep.v1.AdoptDiscoveredRequest.strategy:type_name -> lockstep.v1.Strategy
+	50, // 59: lockstep.v1.AdoptDiscoveredResponse.tenant:type_name -> lockstep.v1.Tenant
+	51, // 60: lockstep.v1.AdoptDiscoveredResponse.adoption:type_name -> lockstep.v1.AdoptDatabaseResponse
+	8,  // 61: lockstep.v1.ServerService.CreateServer:input_type -> lockstep.v1.CreateServerRequest
+	10, // 62: lockstep.v1.ServerService.GetServer:input_type -> lockstep.v1.GetServerRequest
+	12, // 63: lockstep.v1.ServerService.ListServers:input_type -> lockstep.v1.ListServersRequest
+	17, // 64: lockstep.v1.ServerService.UpdateServer:input_type -> lockstep.v1.UpdateServerRequest
+	14, // 65: lockstep.v1.ServerService.ArchiveServer:input_type -> lockstep.v1.ArchiveServerRequest
+	20, // 66: lockstep.v1.ServerService.SyncServer:input_type -> lockstep.v1.SyncServerRequest
+	33, // 67: lockstep.v1.ServerService.ListDatabases:input_type -> lockstep.v1.ListDatabasesRequest
+	35, // 68: lockstep.v1.ServerService.ListUsers:input_type -> lockstep.v1.ListUsersRequest
+	37, // 69: lockstep.v1.ServerService.GetServerAccess:input_type -> lockstep.v1.GetServerAccessRequest
+	40, // 70: lockstep.v1.ServerService.AdoptDiscovered:input_type -> lockstep.v1.AdoptDiscoveredRequest
+	9,  // 71: lockstep.v1.ServerService.CreateServer:output_type -> lockstep.v1.CreateServerResponse
+	11, // 72: lockstep.v1.ServerService.GetServer:output_type -> lockstep.v1.GetServerResponse
+	13, // 73: lockstep.v1.ServerService.ListServers:output_type -> lockstep.v1.ListServersResponse
+	18, // 74: lockstep.v1.ServerService.UpdateServer:output_type -> lockstep.v1.UpdateServerResponse
+	15, // 75: lockstep.v1.ServerService.ArchiveServer:output_type -> lockstep.v1.ArchiveServerResponse
+	22, // 76: lockstep.v1.ServerService.SyncServer:output_type -> lockstep.v1.SyncServerResponse
+	34, // 77: lockstep.v1.ServerService.ListDatabases:output_type -> lockstep.v1.ListDatabasesResponse
+	36, // 78: lockstep.v1.ServerService.ListUsers:output_type -> lockstep.v1.ListUsersResponse
+	38, // 79: lockstep.v1.ServerService.GetServerAccess:output_type -> lockstep.v1.GetServerAccessResponse
+	41, // 80: lockstep.v1.ServerService.AdoptDiscovered:output_type -> lockstep.v1.AdoptDiscoveredResponse
+	71, // [71:81] is the sub-list for method output_type
+	61, // [61:71] is the sub-list for method input_type
+	61, // [61:61] is the sub-list for extension type_name
+	61, // [61:61] is the sub-list for extension extendee
+	0,  // [0:61] is the sub-list for field type_name
 }
 
 func init() { file_lockstep_v1_server_service_proto_init() }
@@ -720,19 +3752,28 @@ func file_lockstep_v1_server_service_proto_init() {
 		return
 	}
 	file_lockstep_v1_access_proto_init()
+	file_lockstep_v1_migration_service_proto_init()
+	file_lockstep_v1_module_proto_init()
 	file_lockstep_v1_plan_proto_init()
+	file_lockstep_v1_tenant_service_proto_init()
+	file_lockstep_v1_server_service_proto_msgTypes[13].OneofWrappers = []any{}
+	file_lockstep_v1_server_service_proto_msgTypes[18].OneofWrappers = []any{
+		(*SyncServerResponse_Progress)(nil),
+		(*SyncServerResponse_Result)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lockstep_v1_server_service_proto_rawDesc), len(file_lockstep_v1_server_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   11,
+			NumEnums:      4,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_lockstep_v1_server_service_proto_goTypes,
 		DependencyIndexes: file_lockstep_v1_server_service_proto_depIdxs,
+		EnumInfos:         file_lockstep_v1_server_service_proto_enumTypes,
 		MessageInfos:      file_lockstep_v1_server_service_proto_msgTypes,
 	}.Build()
 	File_lockstep_v1_server_service_proto = out.File

@@ -19,18 +19,25 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ServerService_CreateServer_FullMethodName  = "/lockstep.v1.ServerService/CreateServer"
-	ServerService_GetServer_FullMethodName     = "/lockstep.v1.ServerService/GetServer"
-	ServerService_ListServers_FullMethodName   = "/lockstep.v1.ServerService/ListServers"
-	ServerService_ArchiveServer_FullMethodName = "/lockstep.v1.ServerService/ArchiveServer"
+	ServerService_CreateServer_FullMethodName    = "/lockstep.v1.ServerService/CreateServer"
+	ServerService_GetServer_FullMethodName       = "/lockstep.v1.ServerService/GetServer"
+	ServerService_ListServers_FullMethodName     = "/lockstep.v1.ServerService/ListServers"
+	ServerService_UpdateServer_FullMethodName    = "/lockstep.v1.ServerService/UpdateServer"
+	ServerService_ArchiveServer_FullMethodName   = "/lockstep.v1.ServerService/ArchiveServer"
+	ServerService_SyncServer_FullMethodName      = "/lockstep.v1.ServerService/SyncServer"
+	ServerService_ListDatabases_FullMethodName   = "/lockstep.v1.ServerService/ListDatabases"
+	ServerService_ListUsers_FullMethodName       = "/lockstep.v1.ServerService/ListUsers"
+	ServerService_GetServerAccess_FullMethodName = "/lockstep.v1.ServerService/GetServerAccess"
+	ServerService_AdoptDiscovered_FullMethodName = "/lockstep.v1.ServerService/AdoptDiscovered"
 )
 
 // ServerServiceClient is the client API for ServerService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ServerService keeps the registry of database servers that host tenants. It
-// needs a control store. No call connects to a server.
+// ServerService keeps the registry of database servers that host tenants, and
+// the inventory of what is on them: databases, users, and who may use what. It
+// needs a control store. Only SyncServer and AdoptDiscovered connect to a server.
 type ServerServiceClient interface {
 	// CreateServer registers a server.
 	CreateServer(ctx context.Context, in *CreateServerRequest, opts ...grpc.CallOption) (*CreateServerResponse, error)
@@ -38,8 +45,28 @@ type ServerServiceClient interface {
 	GetServer(ctx context.Context, in *GetServerRequest, opts ...grpc.CallOption) (*GetServerResponse, error)
 	// ListServers lists servers in the order of their ids.
 	ListServers(ctx context.Context, in *ListServersRequest, opts ...grpc.CallOption) (*ListServersResponse, error)
+	// UpdateServer changes what the request sets.
+	UpdateServer(ctx context.Context, in *UpdateServerRequest, opts ...grpc.CallOption) (*UpdateServerResponse, error)
 	// ArchiveServer takes a server out of lists. Its tenants stay.
 	ArchiveServer(ctx context.Context, in *ArchiveServerRequest, opts ...grpc.CallOption) (*ArchiveServerResponse, error)
+	// SyncServer reads what is on a server and records what appeared, changed and
+	// vanished since the last sync: just the differences, in one transaction. On
+	// any failure the inventory stays as it was. The stream tells how far it is,
+	// and ends with the result. It is bounded like an execution.
+	SyncServer(ctx context.Context, in *SyncServerRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SyncServerResponse], error)
+	// ListDatabases lists the databases of a server as its last sync found them, in
+	// the order of their names.
+	ListDatabases(ctx context.Context, in *ListDatabasesRequest, opts ...grpc.CallOption) (*ListDatabasesResponse, error)
+	// ListUsers lists the users, logins and roles of a server as its last sync found
+	// them, in the order of their names.
+	ListUsers(ctx context.Context, in *ListUsersRequest, opts ...grpc.CallOption) (*ListUsersResponse, error)
+	// GetServerAccess tells who may use a database, or what a user may use, as it
+	// follows from grants, ownership, roles and superuser rights.
+	GetServerAccess(ctx context.Context, in *GetServerAccessRequest, opts ...grpc.CallOption) (*GetServerAccessResponse, error)
+	// AdoptDiscovered makes a tenant of a database, or a schema, of the inventory in
+	// which no tenant lives: it is registered, and, when modules are given, adopted.
+	// When the adoption fails, the registration is taken back.
+	AdoptDiscovered(ctx context.Context, in *AdoptDiscoveredRequest, opts ...grpc.CallOption) (*AdoptDiscoveredResponse, error)
 }
 
 type serverServiceClient struct {
@@ -80,6 +107,16 @@ func (c *serverServiceClient) ListServers(ctx context.Context, in *ListServersRe
 	return out, nil
 }
 
+func (c *serverServiceClient) UpdateServer(ctx context.Context, in *UpdateServerRequest, opts ...grpc.CallOption) (*UpdateServerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateServerResponse)
+	err := c.cc.Invoke(ctx, ServerService_UpdateServer_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *serverServiceClient) ArchiveServer(ctx context.Context, in *ArchiveServerRequest, opts ...grpc.CallOption) (*ArchiveServerResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ArchiveServerResponse)
@@ -90,12 +127,72 @@ func (c *serverServiceClient) ArchiveServer(ctx context.Context, in *ArchiveServ
 	return out, nil
 }
 
+func (c *serverServiceClient) SyncServer(ctx context.Context, in *SyncServerRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SyncServerResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ServerService_ServiceDesc.Streams[0], ServerService_SyncServer_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[SyncServerRequest, SyncServerResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ServerService_SyncServerClient = grpc.ServerStreamingClient[SyncServerResponse]
+
+func (c *serverServiceClient) ListDatabases(ctx context.Context, in *ListDatabasesRequest, opts ...grpc.CallOption) (*ListDatabasesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDatabasesResponse)
+	err := c.cc.Invoke(ctx, ServerService_ListDatabases_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *serverServiceClient) ListUsers(ctx context.Context, in *ListUsersRequest, opts ...grpc.CallOption) (*ListUsersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUsersResponse)
+	err := c.cc.Invoke(ctx, ServerService_ListUsers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *serverServiceClient) GetServerAccess(ctx context.Context, in *GetServerAccessRequest, opts ...grpc.CallOption) (*GetServerAccessResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetServerAccessResponse)
+	err := c.cc.Invoke(ctx, ServerService_GetServerAccess_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *serverServiceClient) AdoptDiscovered(ctx context.Context, in *AdoptDiscoveredRequest, opts ...grpc.CallOption) (*AdoptDiscoveredResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AdoptDiscoveredResponse)
+	err := c.cc.Invoke(ctx, ServerService_AdoptDiscovered_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ServerServiceServer is the server API for ServerService service.
 // All implementations must embed UnimplementedServerServiceServer
 // for forward compatibility.
 //
-// ServerService keeps the registry of database servers that host tenants. It
-// needs a control store. No call connects to a server.
+// ServerService keeps the registry of database servers that host tenants, and
+// the inventory of what is on them: databases, users, and who may use what. It
+// needs a control store. Only SyncServer and AdoptDiscovered connect to a server.
 type ServerServiceServer interface {
 	// CreateServer registers a server.
 	CreateServer(context.Context, *CreateServerRequest) (*CreateServerResponse, error)
@@ -103,8 +200,28 @@ type ServerServiceServer interface {
 	GetServer(context.Context, *GetServerRequest) (*GetServerResponse, error)
 	// ListServers lists servers in the order of their ids.
 	ListServers(context.Context, *ListServersRequest) (*ListServersResponse, error)
+	// UpdateServer changes what the request sets.
+	UpdateServer(context.Context, *UpdateServerRequest) (*UpdateServerResponse, error)
 	// ArchiveServer takes a server out of lists. Its tenants stay.
 	ArchiveServer(context.Context, *ArchiveServerRequest) (*ArchiveServerResponse, error)
+	// SyncServer reads what is on a server and records what appeared, changed and
+	// vanished since the last sync: just the differences, in one transaction. On
+	// any failure the inventory stays as it was. The stream tells how far it is,
+	// and ends with the result. It is bounded like an execution.
+	SyncServer(*SyncServerRequest, grpc.ServerStreamingServer[SyncServerResponse]) error
+	// ListDatabases lists the databases of a server as its last sync found them, in
+	// the order of their names.
+	ListDatabases(context.Context, *ListDatabasesRequest) (*ListDatabasesResponse, error)
+	// ListUsers lists the users, logins and roles of a server as its last sync found
+	// them, in the order of their names.
+	ListUsers(context.Context, *ListUsersRequest) (*ListUsersResponse, error)
+	// GetServerAccess tells who may use a database, or what a user may use, as it
+	// follows from grants, ownership, roles and superuser rights.
+	GetServerAccess(context.Context, *GetServerAccessRequest) (*GetServerAccessResponse, error)
+	// AdoptDiscovered makes a tenant of a database, or a schema, of the inventory in
+	// which no tenant lives: it is registered, and, when modules are given, adopted.
+	// When the adoption fails, the registration is taken back.
+	AdoptDiscovered(context.Context, *AdoptDiscoveredRequest) (*AdoptDiscoveredResponse, error)
 	mustEmbedUnimplementedServerServiceServer()
 }
 
@@ -124,8 +241,26 @@ func (UnimplementedServerServiceServer) GetServer(context.Context, *GetServerReq
 func (UnimplementedServerServiceServer) ListServers(context.Context, *ListServersRequest) (*ListServersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListServers not implemented")
 }
+func (UnimplementedServerServiceServer) UpdateServer(context.Context, *UpdateServerRequest) (*UpdateServerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateServer not implemented")
+}
 func (UnimplementedServerServiceServer) ArchiveServer(context.Context, *ArchiveServerRequest) (*ArchiveServerResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ArchiveServer not implemented")
+}
+func (UnimplementedServerServiceServer) SyncServer(*SyncServerRequest, grpc.ServerStreamingServer[SyncServerResponse]) error {
+	return status.Error(codes.Unimplemented, "method SyncServer not implemented")
+}
+func (UnimplementedServerServiceServer) ListDatabases(context.Context, *ListDatabasesRequest) (*ListDatabasesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDatabases not implemented")
+}
+func (UnimplementedServerServiceServer) ListUsers(context.Context, *ListUsersRequest) (*ListUsersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUsers not implemented")
+}
+func (UnimplementedServerServiceServer) GetServerAccess(context.Context, *GetServerAccessRequest) (*GetServerAccessResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetServerAccess not implemented")
+}
+func (UnimplementedServerServiceServer) AdoptDiscovered(context.Context, *AdoptDiscoveredRequest) (*AdoptDiscoveredResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AdoptDiscovered not implemented")
 }
 func (UnimplementedServerServiceServer) mustEmbedUnimplementedServerServiceServer() {}
 func (UnimplementedServerServiceServer) testEmbeddedByValue()                       {}
@@ -202,6 +337,24 @@ func _ServerService_ListServers_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ServerService_UpdateServer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateServerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ServerServiceServer).UpdateServer(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ServerService_UpdateServer_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ServerServiceServer).UpdateServer(ctx, req.(*UpdateServerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ServerService_ArchiveServer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ArchiveServerRequest)
 	if err := dec(in); err != nil {
@@ -216,6 +369,89 @@ func _ServerService_ArchiveServer_Handler(srv interface{}, ctx context.Context, 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ServerServiceServer).ArchiveServer(ctx, req.(*ArchiveServerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ServerService_SyncServer_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(SyncServerRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ServerServiceServer).SyncServer(m, &grpc.GenericServerStream[SyncServerRequest, SyncServerResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ServerService_SyncServerServer = grpc.ServerStreamingServer[SyncServerResponse]
+
+func _ServerService_ListDatabases_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDatabasesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ServerServiceServer).ListDatabases(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ServerService_ListDatabases_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ServerServiceServer).ListDatabases(ctx, req.(*ListDatabasesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ServerService_ListUsers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUsersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ServerServiceServer).ListUsers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ServerService_ListUsers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ServerServiceServer).ListUsers(ctx, req.(*ListUsersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ServerService_GetServerAccess_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetServerAccessRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ServerServiceServer).GetServerAccess(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ServerService_GetServerAccess_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ServerServiceServer).GetServerAccess(ctx, req.(*GetServerAccessRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ServerService_AdoptDiscovered_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AdoptDiscoveredRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ServerServiceServer).AdoptDiscovered(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ServerService_AdoptDiscovered_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ServerServiceServer).AdoptDiscovered(ctx, req.(*AdoptDiscoveredRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -240,10 +476,36 @@ var ServerService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ServerService_ListServers_Handler,
 		},
 		{
+			MethodName: "UpdateServer",
+			Handler:    _ServerService_UpdateServer_Handler,
+		},
+		{
 			MethodName: "ArchiveServer",
 			Handler:    _ServerService_ArchiveServer_Handler,
 		},
+		{
+			MethodName: "ListDatabases",
+			Handler:    _ServerService_ListDatabases_Handler,
+		},
+		{
+			MethodName: "ListUsers",
+			Handler:    _ServerService_ListUsers_Handler,
+		},
+		{
+			MethodName: "GetServerAccess",
+			Handler:    _ServerService_GetServerAccess_Handler,
+		},
+		{
+			MethodName: "AdoptDiscovered",
+			Handler:    _ServerService_AdoptDiscovered_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "SyncServer",
+			Handler:       _ServerService_SyncServer_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "lockstep/v1/server_service.proto",
 }
