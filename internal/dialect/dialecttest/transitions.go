@@ -115,6 +115,10 @@ func columnTransitions() []transition {
 			to: tables(table("things", col("id", integer(64), numbers), col("v", text()), key("id"))),
 		},
 		{
+			name: "auto increment ends in a float", from: tables(table("things", col("id", integer(64), numbers), col("v", text()), key("id"))),
+			to: tables(table("things", col("id", float(), notNull), col("v", text()), key("id"))),
+		},
+		{
 			name: "add a key", from: tables(table("things", col("v", text(), notNull))),
 			to: tables(table("things", col("v", text(), notNull), key("v"))),
 		},

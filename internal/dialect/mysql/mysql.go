@@ -99,7 +99,10 @@ func literal(s string) string {
 // application stored where its own mode allowed it makes every copy of its table
 // fail (error 1292), on the way back too, and a default of that kind every ALTER
 // TABLE (error 1067). That no new ones come is seen to by a guard; see render.go.
-const sqlMode = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+//
+// NO_AUTO_VALUE_ON_ZERO keeps a row that is numbered 0 when its column begins, or on
+// the way back begins again, to number rows.
+const sqlMode = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO"
 
 // Script implements dialect.Renderer: a script for the mysql or mariadb client,
 // which stops at the first error unless it is told --force. What ran before the

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -74,5 +75,57 @@ func TestNumberingOfWhatKeysLeadTo(t *testing.T) {
 		_, err := b.s.ExecContext(b.t.Context(), "INSERT INTO children VALUES (9, 9)")
 		assert.Equal(b.t, "DATA_ORPHAN", b.d.Classify(err).Reason, "the keys are back")
 		b.prefixes(planned(b.t, b.d, numbered, bare), []string{"parents", "children"}, rows...)
+	})
+}
+
+// TestNumbersStay: a column begins and stops to number rows, also as it changes its
+// type, and goes; its numbers stay and come back, a 0 among them and those that the
+// other type cannot tell apart or spell.
+func TestNumbersStay(t *testing.T) {
+	type numbers struct {
+		from, to  string
+		on, after bool // numbers rows, before and after
+		values    []string
+	}
+	big := []string{"-3", "0", "16777216", "16777219", "9007199254740993"}
+	benches(t, func(b *bench) {
+		cases := []numbers{
+			{"bigint", "bigint", false, true, big},
+			{"bigint", "bigint", true, false, big},
+			{"bigint", "", true, false, big},
+			{"bigint unsigned", "", true, false, big[1:]},
+			{"tinyint unsigned", "bigint", true, true, []string{"0", "1", "254"}},
+			{"bigint", "float", true, false, big},
+			{"bigint", "double", true, false, big},
+			{"int", "decimal(10,2)", true, false, []string{"-3", "0", "7"}},
+			{"int", "varchar(20)", true, false, []string{"-3", "0", "7"}},
+			{"decimal(10,2)", "int", false, true, []string{"-3.25", "0.25", "7.50"}},
+			{"double", "bigint", false, true, []string{"-3.5", "0.25", "7.125"}},
+			{"varchar(20)", "bigint", false, true, []string{"'-3'", "'00'", "'007'"}},
+		}
+		if b.d.server.maria() { // which MySQL has given up
+			cases = append(cases, numbers{"double", "bigint", true, true, []string{"-3.5", "0.25", "7.125"}})
+		}
+		for _, c := range cases {
+			table := func(typ string, numbered bool) *schema.Table {
+				t := &schema.Table{Name: "t", Columns: []*schema.Column{raw("v", "int")}}
+				if typ != "" {
+					id := raw("id", typ)
+					id.AutoIncrement = numbered
+					t.Columns, t.PrimaryKey = append(t.Columns, id), []string{"id"}
+				}
+				return t
+			}
+			b.t.Run(c.from+" to "+c.to, func(t *testing.T) {
+				b := &bench{t, b.d, b.s}
+				b.exec("DROP TABLE IF EXISTS t")
+				b.build(table(c.from, c.on))
+				for i, v := range c.values {
+					b.exec(fmt.Sprintf("INSERT INTO t VALUES (%d, %s)", i, v))
+				}
+				p := planned(t, b.d, []*schema.Table{table(c.from, c.on)}, []*schema.Table{table(c.to, c.after)})
+				b.prefixes(p, []string{"t"}, "SELECT v, id FROM t ORDER BY v")
+			})
+		}
 	})
 }

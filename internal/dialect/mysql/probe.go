@@ -32,20 +32,9 @@ func (d *Dialect) Fresh(c *schema.Column) string {
 	return d.defaultText(c)
 }
 
-// Numbering implements dialect.Asker: to a column that numbers rows, 0 means the
-// next number, which another row may have:
-// https://dev.mysql.com/doc/refman/8.4/en/example-auto-increment.html
-func (*Dialect) Numbering(before, after *schema.Table) dialect.Numbering {
-	for _, c := range after.Columns {
-		if c.AutoIncrement && before.Column(c.Name) != nil && !before.Column(c.Name).AutoIncrement {
-			return dialect.Numbering{
-				Column: c.Name, Doubt: quote(c.Name) + " = 0",
-				Why: "the engine gives a new number to rows with 0, and whether it is free cannot be told beforehand",
-			}
-		}
-	}
-	return dialect.Numbering{}
-}
+// Numbering implements dialect.Asker: nothing is demanded, since a 0 stays one; see
+// sqlMode.
+func (*Dialect) Numbering(_, _ *schema.Table) dialect.Numbering { return dialect.Numbering{} }
 
 // KeyText implements dialect.Asker.
 func (*Dialect) KeyText(expr string, c *schema.Column) string {

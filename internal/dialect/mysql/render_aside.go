@@ -22,15 +22,18 @@ func (r *render) dropColumn(c *schema.Column) {
 		return
 	}
 	away := r.d.awayColumn(was)
+	if c.AutoIncrement {
+		away.Default = &schema.Default{Value: noNumber(parseType(c.Physical)), Expr: true}
+	}
 	r.group.add(fmt.Sprintf("move column %s of %s aside", c.Name, r.name), r.d.renameColumnMethod(),
 		acts(atlas.ChangeColumn(c.Name, away)), acts(atlas.ChangeColumn(away.Name, was)))
 	r.aside = append(r.aside, away.Name)
 	r.lost = append(r.lost, fmt.Sprintf("all values of %s in %s are removed", c.Name, r.name))
 	if c.AutoIncrement {
-		// Rows that were written meanwhile got 0 from the default.
+		// Rows that were written meanwhile got none from the default.
 		r.group.first = append(r.group.first, fmt.Sprintf(
-			"UPDATE %[1]s, (SELECT @lockstep_last := COALESCE(MAX(%[2]s), 0) FROM %[1]s) AS last SET %[2]s = (@lockstep_last := @lockstep_last + 1)%[3]s WHERE %[2]s = 0",
-			quote(r.name), quote(away.Name), r.untouched()))
+			"UPDATE %[1]s, (SELECT @lockstep_last := COALESCE(MAX(%[2]s), 0) FROM %[1]s WHERE %[2]s <> %[4]s) AS last SET %[2]s = (@lockstep_last := @lockstep_last + 1)%[3]s WHERE %[2]s = %[4]s",
+			quote(r.name), quote(away.Name), r.untouched(), noNumber(parseType(c.Physical))))
 	}
 }
 
@@ -65,6 +68,16 @@ func (d *Dialect) awayColumn(c *schema.Column) *schema.Column {
 		away.Default = &schema.Default{Value: zero(parseType(c.Physical)), Expr: true}
 	}
 	return &away
+}
+
+// noNumber is a value that no row is numbered by: the last, after which the engine
+// has none.
+func noNumber(t typeText) string {
+	if !isInteger(t.base) {
+		return "-1"
+	}
+	_, high := bounds(t)
+	return high.String()
 }
 
 // zero is a default of a type that every SQL mode takes.

@@ -32,15 +32,23 @@ const nowPrefix = "lockstep_now_"
 func nowName(column string) string { return dialect.CutName(nowPrefix+column, maxIdentifier) }
 
 // keeps tells whether the old values have to be kept. A generated column's come
-// back from its expression, and a column that numbers rows, of which nothing can
-// be generated, is a number on both sides.
+// back from its expression.
 func (r *render) keeps(from, to *schema.Column) bool {
 	f, t := parseType(from.Physical), parseType(to.Physical)
-	return f.expr == "" && !from.AutoIncrement && !to.AutoIncrement && f.head() != t.head() && !r.d.restores(f, t)
+	return f.expr == "" && f.head() != t.head() && !r.d.restores(f, t)
+}
+
+// unnumbered is a column that numbers no rows: of one that does, nothing can be
+// generated, and no default computed.
+func unnumbered(c *schema.Column) *schema.Column {
+	out := *c
+	out.AutoIncrement = false
+	return &out
 }
 
 // keep renders a change of type that keeps the old values.
-func (r *render) keep(from, to *schema.Column) {
+func (r *render) keep(was, becomes *schema.Column) {
+	from, to := unnumbered(was), unnumbered(becomes)
 	old := parseType(from.Physical)
 	away := &schema.Column{Name: asideName(from.Name), Nullable: true, Physical: old.head()}
 	copyOf := *away
@@ -49,9 +57,15 @@ func (r *render) keep(from, to *schema.Column) {
 	noted := *now
 	noted.Default = &schema.Default{Value: "(" + quote(from.Name) + ")", Expr: true}
 
-	r.prepare.add(fmt.Sprintf("keep the values of %s of %s", from.Name, r.name), copying,
-		acts(atlas.AddColumn(&copyOf)), acts(atlas.DropColumn(away.Name)))
 	modify := func(c *schema.Column) atlas.Action { return atlas.ModifyColumn(c, atlas.Aspects{Type: true}) }
+	do, undo := acts(atlas.AddColumn(&copyOf)), acts(atlas.DropColumn(away.Name))
+	if was.AutoIncrement {
+		do, undo = append(acts(modify(from)), do...), append(undo, modify(was))
+	}
+	r.prepare.add(fmt.Sprintf("keep the values of %s of %s", from.Name, r.name), copying, do, undo)
+	if becomes.AutoIncrement {
+		r.late.add(fmt.Sprintf("number new rows of %s by %s", r.name, to.Name), copying, acts(modify(now), modify(becomes)), acts(modify(to), modify(&noted)))
+	}
 	r.group.add("", copying, acts(modify(away), modify(to), atlas.AddColumn(&noted)),
 		acts(modify(from), modify(&copyOf), atlas.DropColumn(now.Name)))
 	r.back(from, to, now)
