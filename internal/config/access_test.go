@@ -141,7 +141,7 @@ func TestWhatIsShownIsInForce(t *testing.T) {
 	samples := map[string]string{
 		"store": "postgres://db.example.com/lockstep", "source": "file:///a,https://b", "replace": "example.com/crm=./crm", "listen": "127.0.0.1:1", "http-listen": "off", "modules": "example.com/a,example.com/b",
 		"log-level": "warn", "log-format": "json", "tls-min-version": "1.2", "anonymous-role": "viewer", "insecure-plaintext": "true",
-		"target-engines": "postgres,mysql", "trace-endpoint": "http://c:4317", "tls-identities": "cn:a=admin,dns:b=viewer", "oidc-roles": "a=viewer,b=operator team=crm",
+		"sync-every": "15m", "target-engines": "postgres,mysql", "trace-endpoint": "http://c:4317", "tls-identities": "cn:a=admin,dns:b=viewer", "oidc-roles": "a=viewer,b=operator team=crm",
 	}
 	for _, o := range config.Options() {
 		value, ok := samples[o.Name]
