@@ -15,7 +15,8 @@ nothing: the changes grouped by table, those that the strategy withholds and why
 the SQL with its hazards, the plan's digest, and the command that executes it.
 
 Symbols: + added, ~ changed, - dropped, > renamed. Statements that remove data are
-marked DESTRUCTIVE; they execute only with the digest of the plan you have seen.
+marked DESTRUCTIVE; they execute only with the digest of the plan you have seen. What
+could not be taken back once it is recorded says why; all the rest can be.
 
 With --prove the plan is tried out as well: what was last recorded is built in a
 scratch schema on the same server, the plan is carried out there, and the outcome is

@@ -116,6 +116,7 @@ func (b *builder) step(s step) error {
 		if i == len(rendered)-1 && b.d.Capabilities().TransactionalDDL {
 			out.Reverse = reverse
 		}
+		out.Irreversible = irreversible(s, &out, b.d.Capabilities(), i == len(rendered)-1)
 		b.plan.Statements = append(b.plan.Statements, out)
 	}
 	return nil

@@ -146,6 +146,9 @@ func render(t *testing.T, d dialect.Dialect, name strategy.Name, from, to *schem
 		for _, h := range st.Hazards {
 			fmt.Fprintf(&b, "-- %s: %s\n", h.Kind, h.Detail)
 		}
+		if st.Irreversible != "" {
+			b.WriteString("-- irreversible: " + st.Irreversible + "\n")
+		}
 		b.WriteString(st.SQL + ";\n")
 	}
 	for i := range p.Statements {

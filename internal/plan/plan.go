@@ -46,6 +46,9 @@ type Statement struct {
 	Table       string // the table concerned, by its name in the target
 	Destructive bool   // removes data, or may: needs the plan's digest to run
 	Rebuild     bool   // part of a rebuild of the table by copying
+	// Irreversible says why what it does cannot be taken back once it is recorded;
+	// "" when it can. It decides nothing, and is not in the digest.
+	Irreversible string
 }
 
 // Empty tells whether the plan would change nothing in the tenant's tables.

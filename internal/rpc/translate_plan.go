@@ -120,6 +120,8 @@ func toStatement(s *plan.Statement) *lockstepv1.Statement {
 		Final:       s.Final,
 		Fallback:    s.Fallback,
 		Phase:       toPlanPhase(s.Phase),
+
+		Irreversible: s.Irreversible,
 	}
 	for _, h := range s.Hazards {
 		out.Hazards = append(out.Hazards, &lockstepv1.Hazard{Kind: toHazard(h.Kind), Detail: h.Detail})

@@ -599,7 +599,10 @@ type Statement struct {
 	// when the server refuses this one.
 	Fallback []string `protobuf:"bytes,9,rep,name=fallback,proto3" json:"fallback,omitempty"`
 	// Part of an online plan that it belongs to; not set in other plans.
-	Phase         PlanPhase `protobuf:"varint,10,opt,name=phase,proto3,enum=lockstep.v1.PlanPhase" json:"phase,omitempty"`
+	Phase PlanPhase `protobuf:"varint,10,opt,name=phase,proto3,enum=lockstep.v1.PlanPhase" json:"phase,omitempty"`
+	// Why what it does cannot be taken back once it is recorded; empty when it can
+	// be. Until then a failure takes everything back.
+	Irreversible  string `protobuf:"bytes,11,opt,name=irreversible,proto3" json:"irreversible,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -704,6 +707,13 @@ func (x *Statement) GetPhase() PlanPhase {
 	return PlanPhase_PLAN_PHASE_UNSPECIFIED
 }
 
+func (x *Statement) GetIrreversible() string {
+	if x != nil {
+		return x.Irreversible
+	}
+	return ""
+}
+
 // Hazard is something to know before a statement runs.
 type Hazard struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -791,7 +801,7 @@ const file_lockstep_v1_plan_proto_rawDesc = "" +
 	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x10\n" +
 	"\x03why\x18\x04 \x01(\tR\x03why\x12\x14\n" +
 	"\x05reads\x18\x05 \x01(\bR\x05reads\x12\x16\n" +
-	"\x06writes\x18\x06 \x01(\bR\x06writes\"\xb2\x02\n" +
+	"\x06writes\x18\x06 \x01(\bR\x06writes\"\xd6\x02\n" +
 	"\tStatement\x12\x10\n" +
 	"\x03sql\x18\x01 \x01(\tR\x03sql\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12\x14\n" +
@@ -803,7 +813,8 @@ const file_lockstep_v1_plan_proto_rawDesc = "" +
 	"\x05final\x18\b \x01(\bR\x05final\x12\x1a\n" +
 	"\bfallback\x18\t \x03(\tR\bfallback\x12,\n" +
 	"\x05phase\x18\n" +
-	" \x01(\x0e2\x16.lockstep.v1.PlanPhaseR\x05phase\"M\n" +
+	" \x01(\x0e2\x16.lockstep.v1.PlanPhaseR\x05phase\x12\"\n" +
+	"\firreversible\x18\v \x01(\tR\firreversible\"M\n" +
 	"\x06Hazard\x12+\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x17.lockstep.v1.HazardKindR\x04kind\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail*a\n" +

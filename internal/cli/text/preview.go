@@ -140,6 +140,9 @@ func (p *Printer) statements(statements []*lockstepv1.Statement) {
 		for _, h := range s.GetHazards() {
 			p.line(indent, p.paint(yellow, "! "+enumWord(h.GetKind(), "HAZARD_KIND_", " ")+": "+h.GetDetail()))
 		}
+		if why := s.GetIrreversible(); why != "" {
+			p.line(indent, p.paint(yellow, "! irreversible: "+why))
+		}
 	}
 }
 

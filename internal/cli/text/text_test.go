@@ -92,7 +92,7 @@ func samplePlan() *v1.Plan {
 				},
 			},
 			{
-				Sql: `DROP TABLE "call_logs"`, Summary: "drop table call_logs", Destructive: true,
+				Sql: `DROP TABLE "call_logs"`, Summary: "drop table call_logs", Destructive: true, Irreversible: "the rows of call_logs do not come back",
 				Hazards: []*v1.Hazard{{Kind: v1.HazardKind_HAZARD_KIND_DATA_LOSS, Detail: "all rows of call_logs are removed"}},
 			},
 		},
