@@ -17,6 +17,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/config"
 	"github.com/lockstepdb/lockstep/internal/migrate"
 	"github.com/lockstepdb/lockstep/internal/module"
+	"github.com/lockstepdb/lockstep/internal/observe"
 	"github.com/lockstepdb/lockstep/internal/rpc"
 	"github.com/lockstepdb/lockstep/internal/telemetry"
 )
@@ -71,9 +72,9 @@ func currentUser(getenv func(string) string) string {
 	return getenv("USER")
 }
 
-// newServer builds the services over the core. Without more they are for this
-// process alone, which may do everything.
-func newServer(cfg config.Config, logger *slog.Logger, more ...func(*rpc.Config)) (*rpc.Server, error) {
+// newServer builds the services over the core, which tells the observer what it
+// does. Without more they are for this process alone, which may do everything.
+func newServer(cfg config.Config, logger *slog.Logger, observer observe.Observer, more ...func(*rpc.Config)) (*rpc.Server, error) {
 	modules, err := module.NewClient(module.Config{
 		Sources:  cfg.Source,
 		Replace:  cfg.Replace,
@@ -97,6 +98,7 @@ func newServer(cfg config.Config, logger *slog.Logger, more ...func(*rpc.Config)
 		Now:             time.Now,
 		LockstepVersion: Version(),
 		Logger:          logger,
+		Observer:        observer,
 	})
 	if err != nil {
 		return nil, err
@@ -133,7 +135,7 @@ func inProcess(
 	if store != nil {
 		end, more = func() { _ = store.Close() }, append(more, store.serve) // nobody calls any more
 	}
-	server, err := newServer(cfg, logger, more...)
+	server, err := newServer(cfg, logger, observe.Nop{}, more...)
 	if err != nil {
 		end()
 		return nil, nil, err

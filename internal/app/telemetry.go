@@ -41,9 +41,8 @@ func newTelemetry(ctx context.Context, cfg config.Config, logger *slog.Logger) (
 	return out, nil
 }
 
-// observe makes a server tell what it does.
+// observe makes a server tell of the calls that it answers.
 func (o *observability) observe(c *rpc.Config) {
-	c.Migrator = telemetry.Follow(c.Migrator, o.observer, time.Now)
 	c.Stats = o.traces.Server()
 	c.Called = o.metrics.Called
 }

@@ -39,8 +39,10 @@ type AdoptReport struct {
 // Adopt implements Migrator. Not a statement is run on the tenant's tables: it is
 // inspected under its lock, and recorded as it is, so that the next preview shows
 // what is missing. What cannot be taken for the target's refuses it.
-func (s *Service) Adopt(ctx context.Context, req AdoptRequest) (*AdoptReport, error) {
+func (s *Service) Adopt(ctx context.Context, req AdoptRequest) (report *AdoptReport, err error) {
 	started := s.cfg.Now()
+	ctx, ended := s.observedAdoption(ctx, &req)
+	defer func() { ended(report, err) }()
 	w, err := s.prepare(ctx, Request{Modules: req.Modules, Target: req.Target})
 	if err != nil {
 		return nil, err

@@ -66,11 +66,14 @@ func (e *execution) once(ctx context.Context) (*Result, error) {
 // begin opens the transaction and takes the tenant's lock.
 func (e *execution) begin(ctx context.Context) (dialect.Tx, error) {
 	e.progress(Event{Phase: PhaseLocking, Attempt: e.attempt})
-	return e.t.Begin(ctx, dialect.TxOptions{
+	got := e.seen.waiting()
+	tx, err := e.t.Begin(ctx, dialect.TxOptions{
 		LockWait: e.req.LockWait, LockTimeout: e.req.LockTimeout, StatementTimeout: e.req.StatementTimeout,
 		CreateNamespace: e.head == nil && e.t.d.Capabilities().Namespaces,
 		Rebuilds:        e.plan.Rebuilds(),
 	})
+	got(err)
+	return tx, err
 }
 
 // recheck proves, under the lock, that the tenant is still where the plan
@@ -168,6 +171,7 @@ func (w *watch) failed(err error) error {
 		return nil
 	}
 	f := *w.e.t.d.Classify(err)
+	w.e.seen.failed(&f)
 	if i, total := w.next, len(w.e.plan.Statements); i < total {
 		w.e.statements[i].Outcome, w.e.statements[i].Duration = statementFailed, w.e.s.cfg.Now().Sub(w.begun)
 		f.Detail = fmt.Sprintf("statement %d of %d (%s) failed: %s", i+1, total, w.e.plan.Statements[i].Summary, f.Detail)

@@ -51,6 +51,7 @@ func (s *Service) Drift(ctx context.Context, req DriftRequest) (*DriftReport, er
 	out := &DriftReport{Revision: head, Method: c.method, Reason: c.reason, Tables: len(names)}
 	out.Restore = restore(ctx, t.d, snapshot, c, names)
 	out.Differences = c.differences
+	s.cfg.Observer.Drift(ctx, string(req.Target.Engine), len(out.Differences) > 0)
 	out.Unowned, out.References, err = survey(ctx, t, t, names)
 	if !req.Unowned {
 		out.Unowned = nil

@@ -31,6 +31,7 @@ type execution struct {
 	w        *work
 	t        *tenant
 	progress func(Event)
+	seen     *seen
 	started  time.Time
 	attempt  int
 
@@ -43,18 +44,20 @@ type execution struct {
 }
 
 // Execute implements Migrator.
-func (s *Service) Execute(ctx context.Context, req ExecuteRequest, progress func(Event)) (*Result, error) {
-	e := &execution{s: s, req: req, progress: progress, started: s.cfg.Now()}
-	if progress == nil {
-		e.progress = func(Event) {}
-	}
+func (s *Service) Execute(ctx context.Context, req ExecuteRequest, progress func(Event)) (r *Result, err error) {
+	e := &execution{s: s, req: req, started: s.cfg.Now()}
+	ctx, e.seen = s.observed(ctx, &req, progress)
+	e.progress = e.seen.progress
+	defer func() {
+		e.log(ctx, r, err)
+		e.seen.end(&req, r, err, e.attempt)
+	}()
 	e.req.LockWait = orDefault(req.LockWait, defaultLockWait)
 	e.req.LockTimeout = max(orDefault(req.LockTimeout, defaultLockTimeout), shortestLockTimeout)
 	e.progress(Event{Phase: PhasePlanning, Attempt: 1})
 	if err := s.canRollBack(req.Target); err != nil {
 		return nil, err
 	}
-	var err error
 	if e.w, err = s.prepare(ctx, req.Request); err != nil {
 		return nil, err
 	}
@@ -62,9 +65,7 @@ func (s *Service) Execute(ctx context.Context, req ExecuteRequest, progress func
 		return nil, err
 	}
 	defer func() { s.close(e.t) }()
-	r, err := e.run(ctx)
-	e.log(r, err)
-	return r, err
+	return e.run(ctx)
 }
 
 // canRollBack refuses engines whose DDL commits by itself, and where no journal
@@ -139,6 +140,7 @@ func (e *execution) tries(ctx context.Context) (*Result, error) {
 		if err == nil || !e.again(err) {
 			return r, err
 		}
+		e.seen.retry(err)
 		if err := sleep(ctx, wait); err != nil {
 			return r, err
 		}
@@ -268,15 +270,21 @@ func (e *execution) result(o Outcome, revision int64, failure *fault.Error) *Res
 	}
 }
 
-func (e *execution) log(r *Result, err error) {
-	attrs := []any{"target", e.req.Target, "actor", e.req.Actor, "strategy", string(e.req.Strategy), "attempt", e.attempt}
+// log writes the one line of the execution.
+func (e *execution) log(ctx context.Context, r *Result, err error) {
+	attrs := []any{
+		"target", e.req.Target, "actor", e.req.Actor, "strategy", string(e.req.Strategy), "attempt", e.attempt,
+		"duration", e.s.cfg.Now().Sub(e.started),
+	}
 	if r != nil {
-		attrs = append(attrs, "outcome", string(r.Outcome), "revision", r.Revision, "statements", len(r.Statements),
-			"digest", r.Plan.Digest, "duration", r.Duration)
+		attrs = append(attrs, "outcome", string(r.Outcome), "revision", r.Revision, "statements", len(r.Statements))
+		if r.Plan != nil {
+			attrs = append(attrs, "digest", r.Plan.Digest)
+		}
 	}
 	if err != nil {
-		e.s.cfg.Logger.Error("execution failed", append(attrs, "kind", fault.KindOf(err).String(), "reason", fault.ReasonOf(err))...)
+		e.s.cfg.Logger.ErrorContext(ctx, "execution failed", append(attrs, "kind", fault.KindOf(err).String(), "reason", fault.ReasonOf(err))...)
 		return
 	}
-	e.s.cfg.Logger.Info("execution finished", attrs...)
+	e.s.cfg.Logger.InfoContext(ctx, "execution finished", attrs...)
 }

@@ -67,9 +67,11 @@ func (e *execution) holdOnline(ctx context.Context) (dialect.Held, int64, error)
 		return nil, 0, fault.New(fault.Bug, "ONLINE_SESSION", "the session cannot hold the tenant's lock over several transactions")
 	}
 	e.progress(Event{Phase: PhaseLocking, Attempt: e.attempt})
+	got := e.seen.waiting()
 	held, err := holder.Hold(ctx, dialect.TxOptions{
 		LockWait: e.req.LockWait, LockTimeout: e.req.LockTimeout, StatementTimeout: e.req.StatementTimeout,
 	})
+	got(err)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -137,7 +137,9 @@ func (s *Service) plan(ctx context.Context, t *tenant, w *work, head *history.Re
 		}
 	}
 	key := fmt.Sprintf("%t %s %d %s %s %s %s %q %s", w.Online, t.d.Engine(), t.Version().Major, t.variant, w.Strategy, base, w.physical.fingerprint, w.target.Modules, w.hints)
-	if p, ok := s.plans.Get(key); ok {
+	p, ok := s.plans.Get(key)
+	s.cfg.Observer.PlanCache(ctx, ok)
+	if ok {
 		return p, nil
 	}
 	in := plan.Input{

@@ -12,6 +12,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/history"
 	"github.com/lockstepdb/lockstep/internal/module"
+	"github.com/lockstepdb/lockstep/internal/observe"
 	"github.com/lockstepdb/lockstep/internal/plan"
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
@@ -32,6 +33,7 @@ type Config struct {
 	Now             func() time.Time // the wall clock
 	LockstepVersion string           // recorded in history
 	Logger          *slog.Logger
+	Observer        observe.Observer // told of what is done; nil: nobody is
 }
 
 // Service implements Migrator.
@@ -59,6 +61,9 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Observer == nil {
+		cfg.Observer = observe.Nop{}
+	}
 	s := &Service{cfg: cfg}
 	var err error
 	if s.reads, err = lru.New[string, *entity.Result](cachedReads); err != nil {
@@ -83,6 +88,7 @@ type tenant struct {
 	variant string // of the dialect, where its SQL follows the server's version
 	history *history.Store
 	target  dialect.Target
+	closed  func() // tells that the session has ended
 
 	circumstances *string // what the engine's words depend on here; nil: not asked yet
 }
@@ -106,7 +112,7 @@ func (s *Service) open(ctx context.Context, target dialect.Target) (*tenant, err
 		f.Detail = target.String() + ": " + f.Detail
 		return nil, &f
 	}
-	t := &tenant{Session: session, d: d, target: target}
+	t := &tenant{Session: session, d: d, target: target, closed: s.cfg.Observer.Session(ctx, string(target.Engine))}
 	if v, ok := d.(dialect.Versioned); ok {
 		t.d, t.variant = v.For(session.Version()), v.Variant(session.Version())
 	}
@@ -116,6 +122,7 @@ func (s *Service) open(ctx context.Context, target dialect.Target) (*tenant, err
 
 // close ends a session; what it held is released by the server in any case.
 func (s *Service) close(t *tenant) {
+	defer t.closed()
 	if err := t.Close(); err != nil {
 		s.cfg.Logger.Debug("a session did not close cleanly", "target", t.target, "reason", fault.ReasonOf(err))
 	}

@@ -52,6 +52,7 @@ func (e *execution) intact(ctx context.Context, tx dialect.Querier) error {
 	if e.sight.drift, err = e.s.drifted(ctx, e.t, tx, e.plan, e.sight.tables, names); err != nil {
 		return err
 	}
+	e.seen.drift(len(e.sight.drift) > 0)
 	warnings, err := tolerated(e.sight.drift, rebuilt, e.req.Drift)
 	e.warnings = distinct(append(e.warnings, warnings...)...)
 	return err

@@ -15,12 +15,12 @@ type Execution struct {
 	Engine  string // "postgres"
 	Target  string // without its secret
 	Actor   string
-	Command string // "execute", "adopt", "revert", "recover"
+	Command string // "execute", "revert", "adopt"
 }
 
 // Executed is how an execution ended.
 type Executed struct {
-	Outcome    string // "applied", "nothing_to_do", "rolled_back", "needs_operator"; "refused": it never began to work
+	Outcome    string // "applied", "nothing_to_do", "rolled_back", "needs_operator"; "refused": it never began to work; "compared": an adoption only looked
 	Kind       string // fault.Kind of the failure; "": none
 	Reason     string // its stable reason; "": none
 	Strategy   string

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -23,12 +24,8 @@ import (
 	"google.golang.org/grpc"
 	_ "modernc.org/sqlite"
 
-	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
-	"github.com/lockstepdb/lockstep/internal/history"
-	"github.com/lockstepdb/lockstep/internal/migrate"
 	"github.com/lockstepdb/lockstep/internal/observe"
-	"github.com/lockstepdb/lockstep/internal/plan"
 )
 
 const secret = "hunter2-s3cr3t"
@@ -55,75 +52,46 @@ func scrape(t *testing.T, m *Metrics) string {
 	return w.Body.String()
 }
 
-// executing is a migrator that tells what it does as the real one does.
-type executing struct {
-	migrate.Migrator
-	events  []migrate.Event
-	result  *migrate.Result
-	failure error
+func statement(summary string) observe.Statement {
+	return observe.Statement{Engine: "postgres", SQL: "ALTER TABLE t /* " + summary + " */", Summary: summary, Index: 1, Total: 2}
 }
 
-func (e executing) Execute(ctx context.Context, _ migrate.ExecuteRequest, progress func(migrate.Event)) (*migrate.Result, error) {
-	if !trace.SpanContextFromContext(ctx).IsValid() {
-		return nil, fault.New(fault.Bug, "NO_SPAN", "the execution runs outside its span")
-	}
-	for _, ev := range e.events {
-		progress(ev)
-	}
-	return e.result, e.failure
-}
-
-func statement(summary string) *plan.Statement {
-	return &plan.Statement{Statement: dialect.Statement{SQL: "ALTER TABLE t /* " + summary + " */", Summary: summary}}
-}
-
-func request(t *testing.T) migrate.ExecuteRequest {
-	t.Helper()
-	target, err := dialect.ParseTarget("postgres://u:" + secret + "@db.example.com/shop")
-	require.NoError(t, err)
-	return migrate.ExecuteRequest{Request: migrate.Request{Target: target, Strategy: "safe"}, Actor: "alice"}
+func execution() observe.Execution {
+	return observe.Execution{Engine: "postgres", Target: "postgres://db.example.com/shop", Actor: "alice", Command: "execute"}
 }
 
 func TestAnExecutionIsCountedAndTraced(t *testing.T) {
 	spans, traces := recorder()
 	metrics := NewMetrics("v1")
-	now := clock()
-	told := 0
-	m := Follow(executing{
-		events: []migrate.Event{
-			{Phase: migrate.PhasePlanning, Attempt: 1},
-			{Phase: migrate.PhaseLocking, Attempt: 1},
-			{Phase: migrate.PhaseExecuting, Index: 1, Total: 2, Statement: statement("one"), Attempt: 1},
-			{Phase: migrate.PhaseLocking, Attempt: 2},
-			{Phase: migrate.PhaseExecuting, Index: 1, Total: 2, Statement: statement("one"), Attempt: 2},
-			{Phase: migrate.PhaseExecuting, Index: 2, Total: 2, Statement: statement("two"), Attempt: 2},
-			{Phase: migrate.PhaseVerifying, Attempt: 2},
-			{Phase: migrate.PhaseDone, Attempt: 2},
-		},
-		result: &migrate.Result{Outcome: migrate.OutcomeApplied, Revision: 7, Plan: &plan.Plan{Digest: "p1:x"}, Statements: make([]history.Statement, 2)},
-	}, NewObserver(metrics, traces, now), now)
+	o := NewObserver(metrics, traces, clock())
 	ctx, parent := traces.tracer().Start(t.Context(), "rpc")
-	_, err := m.Execute(ctx, request(t), func(migrate.Event) { told++ })
-	require.NoError(t, err)
+	ctx, ended := o.Execution(ctx, execution())
+	for _, phase := range []string{"planning", "locking", "verifying"} {
+		_, finish := o.Phase(ctx, "postgres", phase)
+		finish(nil)
+	}
+	o.LockWaited(ctx, "postgres", time.Second, true)
+	o.Retried(ctx, "postgres", "LOCK_TIMEOUT")
+	for _, summary := range []string{"one", "two"} {
+		_, finish := o.Statement(ctx, statement(summary))
+		finish(nil)
+	}
+	ended(observe.Executed{Outcome: "applied", Strategy: "safe", Digest: "p1:x", Revision: 7, Statements: 2, Attempts: 2})
 	parent.End()
-	assert.Equal(t, 8, told, "the caller hears everything, too")
 
 	names := map[string]int{}
-	var execution sdktrace.ReadOnlySpan
+	var outer sdktrace.ReadOnlySpan
 	for _, s := range spans.Ended() {
 		names[s.Name()]++
 		if s.Name() == "lockstep.execute" {
-			execution = s
-		}
-		for _, a := range s.Attributes() {
-			assert.NotContains(t, a.Value.String(), secret)
+			outer = s
 		}
 	}
-	assert.Equal(t, map[string]int{"rpc": 1, "lockstep.execute": 1, "planning": 1, "locking": 2, "one": 2, "two": 1, "verifying": 1}, names)
-	assert.Equal(t, parent.SpanContext().SpanID(), execution.Parent().SpanID())
+	assert.Equal(t, map[string]int{"rpc": 1, "lockstep.execute": 1, "planning": 1, "locking": 1, "one": 1, "two": 1, "verifying": 1}, names)
+	assert.Equal(t, parent.SpanContext().SpanID(), outer.Parent().SpanID())
 	for _, s := range spans.Ended() {
 		if s.Name() == "two" {
-			assert.Equal(t, execution.SpanContext().SpanID(), s.Parent().SpanID(), "from the call to the statement")
+			assert.Equal(t, outer.SpanContext().SpanID(), s.Parent().SpanID(), "from the call to the statement")
 			assert.Equal(t, trace.SpanKindClient, s.SpanKind())
 		}
 	}
@@ -132,49 +100,43 @@ func TestAnExecutionIsCountedAndTraced(t *testing.T) {
 		`lockstep_executions_total{command="execute",engine="postgres",kind="",outcome="applied"} 1`,
 		`lockstep_execution_duration_seconds_count{engine="postgres",outcome="applied"} 1`,
 		`lockstep_executions_running{engine="postgres"} 0`,
-		`lockstep_statement_duration_seconds_count{engine="postgres",result="ok"} 3`,
-		`lockstep_lock_wait_seconds_count{engine="postgres",result="ok"} 2`,
-		`lockstep_execution_retries_total{engine="postgres",reason="lock_or_base"} 1`,
+		`lockstep_statement_duration_seconds_count{engine="postgres",result="ok"} 2`,
+		`lockstep_lock_wait_seconds_count{engine="postgres",result="ok"} 1`,
+		`lockstep_execution_retries_total{engine="postgres",reason="LOCK_TIMEOUT"} 1`,
 		`lockstep_phase_duration_seconds_count{engine="postgres",phase="verifying"} 1`,
 		`lockstep_build_info{version="v1"} 1`,
 	} {
 		assert.Contains(t, text, line+"\n")
 	}
-	assert.NotContains(t, text, secret)
 }
 
-func TestAFailedExecutionEndsWhatIsOpen(t *testing.T) {
+// TestAFailureShowsByItsReason: the text of an error can hold the value of a row.
+func TestAFailureShowsByItsReason(t *testing.T) {
 	spans, traces := recorder()
 	metrics := NewMetrics("v1")
-	now := clock()
+	o := NewObserver(metrics, traces, clock())
 	failure := fault.New(fault.Refused, "DUPLICATES", "2 rows hold %s", secret)
-	m := Follow(executing{
-		events: []migrate.Event{
-			{Phase: migrate.PhaseLocking, Attempt: 1}, {Phase: migrate.PhaseExecuting, Index: 1, Total: 1, Statement: statement("one"), Attempt: 1},
-		},
-		result: &migrate.Result{Outcome: migrate.OutcomeRolledBack}, failure: failure,
-	}, NewObserver(metrics, traces, now), now)
-	_, err := m.Execute(t.Context(), request(t), nil)
-	require.Equal(t, failure, err)
+	ctx, ended := o.Execution(t.Context(), execution())
+	_, finish := o.Statement(ctx, statement("one"))
+	finish(failure)
+	_, finish = o.Phase(ctx, "postgres", "recovering")
+	finish(errors.New(secret))
+	ended(observe.Executed{Outcome: "rolled_back", Kind: "refused", Reason: "DUPLICATES", Attempts: 1})
 	require.Len(t, spans.Ended(), 3)
-	assert.Len(t, spans.Started(), 3)
+	said := map[string]string{}
 	for _, s := range spans.Ended() {
-		if s.Name() != "locking" {
-			assert.Equal(t, "DUPLICATES", s.Status().Description, s.Name())
+		said[s.Name()] = s.Status().Description
+		for _, a := range s.Attributes() {
+			assert.NotContains(t, a.Value.String(), secret)
 		}
-		assert.NotContains(t, s.Status().Description, secret)
 	}
+	assert.Equal(t, map[string]string{"one": "DUPLICATES", "recovering": "INTERNAL", "lockstep.execute": "DUPLICATES"}, said)
 	text := scrape(t, metrics)
 	assert.Contains(t, text, `lockstep_executions_total{command="execute",engine="postgres",kind="refused",outcome="rolled_back"} 1`)
 	assert.Contains(t, text, `lockstep_statement_duration_seconds_count{engine="postgres",result="failed"} 1`)
-
-	m = Follow(executing{events: []migrate.Event{{Phase: migrate.PhaseLocking, Attempt: 1}}, failure: fault.New(fault.Conflict, "TENANT_LOCKED", "held")},
-		NewObserver(metrics, traces, now), now)
-	_, err = m.Execute(t.Context(), request(t), nil)
-	require.Error(t, err)
-	text = scrape(t, metrics)
-	assert.Contains(t, text, `outcome="refused"} 1`)
-	assert.Contains(t, text, `lockstep_lock_wait_seconds_count{engine="postgres",result="failed"} 1`)
+	o.LockWaited(ctx, "postgres", time.Second, false)
+	assert.Contains(t, scrape(t, metrics), `lockstep_lock_wait_seconds_count{engine="postgres",result="failed"} 1`)
+	assert.NotContains(t, text, secret)
 }
 
 func TestEverythingElseIsCounted(t *testing.T) {
