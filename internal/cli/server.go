@@ -12,10 +12,16 @@ import (
 const serverHelp = `Servers host tenants. A registered one can be named by its tenants (lockstep tenant
 create --server ID), which may then log in with its secret (--secret server:).
 
-No command of this group connects to a server.`
+sync reads what is on a server; databases, users and access tell what was found, and
+adopt makes a tenant of a database. The other commands connect to no server.`
 
 const serverExample = `  lockstep server create main --url postgres://admin@db.example.com/postgres --secret env:TENANT_DB_ADMIN
-  lockstep tenant create acme --server main --secret server: --target postgres://admin@db.example.com/acme`
+  lockstep tenant create acme --server main --secret server: --target postgres://admin@db.example.com/acme
+
+  # What is there, what changed, and what could become a tenant?
+  lockstep server sync main
+  lockstep server databases main --status free
+  lockstep server adopt main shop --tenant shop --module example.com/entities/crm@v1`
 
 func (a *app) serverCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -27,7 +33,8 @@ func (a *app) serverCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		a.serverCreateCommand(), a.serverListCommand(),
+		a.serverCreateCommand(), a.serverListCommand(), a.serverUpdateCommand(), a.serverSyncCommand(),
+		a.serverDatabasesCommand(), a.serverUsersCommand(), a.serverAccessCommand(), a.serverAdoptCommand(),
 		a.oneServerCommand("get", "Show a server", func(ctx context.Context, c *connection, id string) (*lockstepv1.Server, error) {
 			resp, err := serverClient(c).GetServer(ctx, &lockstepv1.GetServerRequest{Server: id})
 			return resp.GetServer(), err
@@ -45,7 +52,7 @@ func (a *app) serverCreateCommand() *cobra.Command {
 	flags := cmd.Flags()
 	req := &lockstepv1.CreateServerRequest{}
 	// No default and no name in errors: the URL may hold a password.
-	url := flags.String("url", "", "URL of its maintenance database, with its administrator (env "+envTarget+"); a password in it is sealed")
+	url := flags.String("url", "", "URL of the server, with its administrator (env "+envTarget+"); a password in it is sealed; for SQLite a directory")
 	flags.StringVar(&req.SecretReference, "secret", "", "where the password is found at each use: env:NAME, file:/path, vault:mount/path#field")
 	flags.StringVar(&req.DisplayName, "name", "", "name for people")
 	labels := flags.StringArray("label", nil, "KEY=VALUE; repeatable")

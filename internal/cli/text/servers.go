@@ -1,6 +1,8 @@
 package text
 
 import (
+	"fmt"
+
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
 )
 
@@ -15,6 +17,13 @@ func (p *Printer) Server(s *lockstepv1.Server) {
 	if len(s.GetLabels()) > 0 {
 		p.field("labels", labelList(s.GetLabels()))
 	}
+	if s.GetFacts() != nil {
+		p.field("engine", engineFacts(s.GetFacts()))
+	}
+	p.field("last sync", syncStatus(s.GetLastSync()))
+	if e := s.GetLastSync().GetError(); e != "" {
+		p.field("", p.paint(alarm, e))
+	}
 	if s.GetArchivedAt() != nil {
 		p.field("archived", timeText(s.GetArchivedAt())+" UTC")
 	}
@@ -26,18 +35,25 @@ func (p *Printer) Servers(r *lockstepv1.ListServersResponse) {
 		p.line("No servers.")
 		return
 	}
-	rows := [][]string{{"SERVER", "ADDRESS", "LABELS"}}
+	rows := [][]string{{"SERVER", "ADDRESS", "ENGINE", "LAST SYNC", "LABELS"}}
 	for _, s := range r.GetServers() {
-		rows = append(rows, []string{s.GetId(), s.GetAddress(), labelList(s.GetLabels())})
-	}
-	p.rows("", rows, func(row, _ int, cell string) string {
-		if row == 0 {
-			return p.paint(bold, cell)
+		what := engineFacts(s.GetFacts())
+		if what == "" {
+			what = engine(s.GetEngine(), 0)
 		}
-		return cell
-	})
-	if r.GetNextPageToken() != "" {
-		p.line()
-		p.line("There are more: add --page-token ", r.GetNextPageToken())
+		rows = append(rows, []string{s.GetId(), s.GetAddress(), what, syncStatus(s.GetLastSync()), labelList(s.GetLabels())})
 	}
+	p.page(rows, r.GetNextPageToken())
+}
+
+// syncStatus says how the last sync ended, and when.
+func syncStatus(s *lockstepv1.SyncStatus) string {
+	if s == nil {
+		return "never"
+	}
+	out := enumWord(s.GetOutcome(), "SYNC_OUTCOME_", " ") + " " + timeText(s.GetTriedAt()) + " UTC"
+	if s.GetSyncedAt() != nil && s.GetOutcome() == lockstepv1.SyncOutcome_SYNC_OUTCOME_FAILED {
+		out += ", before that done " + timeText(s.GetSyncedAt()) + " UTC"
+	}
+	return fmt.Sprintf("%s, generation %d", out, s.GetGeneration())
 }
