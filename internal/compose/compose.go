@@ -13,7 +13,8 @@ import (
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
-// reservedPrefix belongs to the tables that lockstep keeps in a tenant.
+// reservedPrefix belongs to the tables that lockstep keeps in a tenant, and to what
+// it makes or moves aside while an execution is under way.
 const reservedPrefix = "lockstep_"
 
 // Compose merges the modules' schemas, in any order: the result is the same.
@@ -78,8 +79,7 @@ func place(o schema.Origin) string {
 }
 
 func (c *composer) add(t *schema.Table) {
-	if strings.HasPrefix(strings.ToLower(t.Name), reservedPrefix) {
-		c.problem(t.Origin, "give the table another name", "the table name %s is reserved for lockstep", t.Name)
+	if c.reserved("table", t.Name, t.Origin) {
 		return
 	}
 	other := c.tables[t.Name]
@@ -118,7 +118,37 @@ func difference(a, b *schema.Table) string {
 	return "their keys, indexes, defaults or comments differ"
 }
 
+// reserved reports a name that is lockstep's own.
+func (c *composer) reserved(what, name string, o schema.Origin) bool {
+	if !strings.HasPrefix(strings.ToLower(name), reservedPrefix) {
+		return false
+	}
+	c.problem(o, "give the "+what+" another name", "the %s name %s is reserved for lockstep", what, name)
+	return true
+}
+
+// names reports the reserved names within a table.
+func (c *composer) names(t *schema.Table) {
+	for _, col := range t.Columns {
+		o := col.Origin
+		if o.File == "" {
+			o = t.Origin
+		}
+		c.reserved("column", col.Name, o)
+	}
+	for _, x := range t.Indexes {
+		c.reserved("index", x.Name, t.Origin)
+	}
+	for _, f := range t.ForeignKeys {
+		c.reserved("foreign key", f.Name, t.Origin)
+	}
+	for _, k := range t.Checks {
+		c.reserved("check", k.Name, t.Origin)
+	}
+}
+
 func (c *composer) check(t *schema.Table) {
+	c.names(t)
 	folded := map[string]string{}
 	for _, col := range t.Columns {
 		if other, taken := folded[strings.ToLower(col.Name)]; taken {

@@ -84,6 +84,14 @@ func TestComposeRefuses(t *testing.T) {
 			[]string{"lockstep_history is reserved"},
 		},
 		{
+			"reserved names within a table",
+			[]*entity.Result{part("x/a", within(table("orders", "lockstep_new_id", "Lockstep_dropped_id")))},
+			[]string{
+				"the column name lockstep_new_id is reserved", "the column name Lockstep_dropped_id is reserved", "the index name lockstep_new_x is reserved",
+				"the foreign key name lockstep_fk is reserved", "the check name lockstep_now_x is reserved",
+			},
+		},
+		{
 			"names that differ in case",
 			[]*entity.Result{part("x/a", table("Users")), part("x/b", table("users"))},
 			[]string{"users differs only in case from Users"},
@@ -122,4 +130,13 @@ func TestComposeReportsAllProblems(t *testing.T) {
 	})
 	require.Error(t, err)
 	assert.Len(t, fault.As(err).Violations, 3)
+}
+
+// within gives a table an index, a foreign key and a check of reserved names.
+func within(t *schema.Table) *schema.Table {
+	t.PrimaryKey = []string{"id"}
+	t.Indexes = append(t.Indexes, &schema.Index{Name: "lockstep_new_x", Parts: []schema.IndexPart{{Column: "id"}}})
+	t.ForeignKeys = append(t.ForeignKeys, &schema.ForeignKey{Name: "lockstep_fk", Columns: []string{"id"}, RefTable: t.Name, RefColumns: []string{"id"}})
+	t.Checks = append(t.Checks, &schema.Check{Name: "lockstep_now_x", Expr: "id > 0"})
+	return t
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
-// The tables that lockstep itself keeps in a tenant's schema; no entity may use
-// the prefix.
+// The tables that lockstep itself keeps in a tenant's schema. No entity may use the
+// prefix, for whatever has a name: what lockstep makes or moves aside while it works
+// is told by it.
 const (
 	ReservedPrefix = "lockstep_"
 	HistoryTable   = "lockstep_history"
@@ -139,10 +140,7 @@ func (r *lowerRun) fold(name string) string {
 
 func (r *lowerRun) table(t *schema.Table) {
 	r.name("table", t.Name, t.Name, t.Origin)
-	if strings.HasPrefix(strings.ToLower(t.Name), ReservedPrefix) && !r.own {
-		r.report(t.Name, t.Origin, "name the table differently, with TableName()",
-			"table names that begin with %s are reserved", ReservedPrefix)
-	}
+	r.reserved("table", t.Name, t.Name, t.Origin, "name the table differently, with TableName()")
 	if other, taken := r.tables[r.fold(t.Name)]; taken {
 		r.report(t.Name, t.Origin, "rename one of them", "table %q and table %q have one name on %s", t.Name, other, r.Engine)
 	}
@@ -157,6 +155,7 @@ func (r *lowerRun) table(t *schema.Table) {
 			at = t.Origin
 		}
 		r.name("column", c.Name, t.Name+"."+c.Name, at)
+		r.reserved("column", c.Name, t.Name+"."+c.Name, at, "name the column differently")
 		if other, taken := columns[r.fold(c.Name)]; taken {
 			r.report(t.Name+"."+c.Name, at, "rename one of them", "columns %q and %q have one name on %s", c.Name, other, r.Engine)
 		}
@@ -182,10 +181,18 @@ func (r *lowerRun) table(t *schema.Table) {
 	}
 }
 
+// reserved reports a name that is lockstep's own.
+func (r *lowerRun) reserved(what, name, subject string, at schema.Origin, suggestion string) {
+	if strings.HasPrefix(strings.ToLower(name), ReservedPrefix) && !r.own {
+		r.report(subject, at, suggestion, "%s names that begin with %s are reserved", what, ReservedPrefix)
+	}
+}
+
 func (r *lowerRun) constraints(t *schema.Table) {
 	taken := map[string]bool{}
 	use := func(what string, name *string) {
 		*name = r.cut(*name)
+		r.reserved(what, *name, t.Name, t.Origin, "name it differently")
 		if taken[r.fold(*name)] {
 			r.report(t.Name, t.Origin, "rename one of them", "table %q has two constraints named %q (one a %s)", t.Name, *name, what)
 		}
@@ -202,6 +209,8 @@ func (r *lowerRun) constraints(t *schema.Table) {
 		if x.Constraint {
 			x.Unique = true
 			use("unique constraint", &x.Name)
+		} else {
+			r.reserved("index", x.Name, t.Name, t.Origin, "name it differently")
 		}
 	}
 }

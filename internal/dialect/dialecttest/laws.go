@@ -264,6 +264,17 @@ func lowering(t *testing.T, h Harness) {
 	assert.Len(t, f.Violations, problems)
 	assert.Equal(t, "m.go:12", f.Violations[0].Position.String())
 
+	_, err = d.Lower(tables(table("t", id(), col("lockstep_new_a", integer(32)), col("Lockstep_Dropped_a", integer(32)), col("parent", unsigned(64)),
+		index(schema.Index{Name: "lockstep_now_x", Parts: on("parent")}), check("lockstep_x", "parent > 0"),
+		fk(schema.ForeignKey{Name: "lockstep_fk", Columns: []string{"parent"}, RefTable: "t", RefColumns: []string{"id"}}))))
+	require.Error(t, err, "names of lockstep's own within a table")
+	var subjects []string
+	for _, v := range fault.As(err).Violations {
+		assert.Contains(t, v.Description, "are reserved")
+		subjects = append(subjects, v.Subject)
+	}
+	assert.ElementsMatch(t, []string{"t.lockstep_new_a", "t.Lockstep_Dropped_a", "t", "t", "t"}, subjects)
+
 	_, err = d.Lower(tables(table(dialect.HistoryTable, id())))
 	require.NoError(t, err, "lockstep's own table alone")
 	_, err = d.Lower(tables(table(dialect.HistoryTable, id()), table("t", id())))

@@ -28,8 +28,6 @@ func refuseName(name string) string {
 		return fmt.Sprintf("the name %q ends in a blank", name)
 	case strings.ContainsFunc(name, func(r rune) bool { return r > 0xFFFF }):
 		return fmt.Sprintf("the name %q has characters beyond U+FFFF, which the engine does not take", name)
-	case movedAside(strings.ToLower(name)):
-		return fmt.Sprintf("the name %q has a prefix that lockstep takes for what it moves aside", name)
 	case strings.HasPrefix(name, "#mysql50#"):
 		return fmt.Sprintf("the name %q has a prefix that the engine takes for its own", name)
 	}
