@@ -22,7 +22,8 @@ import (
 // controls is a control store with what finds the secrets of its tenants.
 type controls struct {
 	control.Store
-	secrets *secret.Resolver
+	secrets  *secret.Resolver
+	dialects map[dialect.Engine]dialect.Dialect // on whose servers tenants are onboarded
 }
 
 // openControl opens the control store that the settings name; nil when they name
@@ -42,6 +43,9 @@ func openControl(ctx context.Context, cfg config.Config, getenv func(string) str
 		return nil, err
 	}
 	out := &controls{}
+	if out.dialects, err = engines(); err != nil {
+		return nil, err
+	}
 	if out.secrets, err = secret.NewResolver(secretConfig(cfg.Secrets, getenv, keys)); err != nil {
 		return nil, err
 	}
@@ -113,7 +117,9 @@ func secretConfig(cfg config.Secrets, getenv func(string) string, keys *secret.K
 }
 
 // serve makes a server keep its tenants, and what is done, in the store.
-func (s *controls) serve(c *rpc.Config) { c.Store, c.Secrets = s.Store, s.secrets }
+func (s *controls) serve(c *rpc.Config) {
+	c.Store, c.Secrets, c.Dialects = s.Store, s.secrets, s.dialects
+}
 
 // useStore makes the store's tokens count, and its tenants' labels.
 func useStore(may *access.Authenticator, store control.Store, logger *slog.Logger) access.Registry {

@@ -16,7 +16,7 @@ registered tenant is named by --tenant ID wherever a target is.
 
 A password in the target's URL is sealed with the key in LOCKSTEP_SECRET_KEY, or the one
 in the file that LOCKSTEP_SECRET_KEY_FILE names; --secret names a place where it is found
-at each use instead. No command of this group touches a tenant's database.`
+at each use instead. Onboard makes a tenant's database; the others touch none.`
 
 const tenantExample = `  # Register a tenant, and initialise its database
   lockstep tenant create acme --target "$LOCKSTEP_TARGET" --label team=crm --module example.com/entities/crm@v1
@@ -37,7 +37,7 @@ func (a *app) tenantCommand() *cobra.Command {
 		Args:    exactly(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.tenantCreateCommand(), a.tenantGetCommand(), a.tenantListCommand(), a.tenantUpdateCommand(), a.tenantArchiveCommand())
+	cmd.AddCommand(a.tenantOnboardCommand(), a.tenantCreateCommand(), a.tenantGetCommand(), a.tenantListCommand(), a.tenantUpdateCommand(), a.tenantArchiveCommand())
 	return cmd
 }
 

@@ -94,3 +94,9 @@ type Concealer interface {
 	// everybody but its owner.
 	Conceal(ctx context.Context, q Querier, table string) error
 }
+
+// PiecemealGranter is a Provisioner on some servers of which privileges are
+// granted table by table, so that there is work for RefreshUse.
+type PiecemealGranter interface {
+	GrantsPiecemeal() bool
+}

@@ -46,7 +46,7 @@ func Provision(ctx context.Context, open Opener, steps []dialect.ProvisionStep, 
 func takeBack(ctx context.Context, open Opener, made []dialect.ProvisionStep, last dialect.ProvisionStep, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
-	unsure := inDoubt(cause)
+	unsure := InDoubt(cause)
 	if unsure && last.Kind == dialect.GrantUse && slices.ContainsFunc(made, func(s dialect.ProvisionStep) bool {
 		return s.Kind == dialect.CreateUser && s.User == last.User
 	}) {
@@ -73,9 +73,9 @@ func takeBack(ctx context.Context, open Opener, made []dialect.ProvisionStep, la
 	return cause
 }
 
-// inDoubt tells whether a step may have been carried out although it failed: the
+// InDoubt tells whether a step may have been carried out although it failed: the
 // failure is no answer of the server's.
-func inDoubt(err error) bool {
+func InDoubt(err error) bool {
 	switch fault.KindOf(err) { //nolint:exhaustive // all other kinds are answers
 	case fault.Unavailable, fault.Canceled, fault.Deadline, fault.Bug:
 		return true

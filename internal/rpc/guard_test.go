@@ -64,6 +64,7 @@ var matrix = map[string]string{
 	"MigrationService/RevertMigration":  "oA",
 
 	"TenantService/CreateTenant":  "A",
+	"TenantService/OnboardTenant": "A",
 	"TenantService/GetTenant":     "voA",
 	"TenantService/ListTenants":   "vwopdA",
 	"TenantService/UpdateTenant":  "A",

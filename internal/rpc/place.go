@@ -51,6 +51,10 @@ func (p places) of(ctx context.Context, req placed) (place, error) {
 		return place{}, fault.New(fault.Refused, "TENANT_ARCHIVED", "the tenant %s is archived", t.ID).
 			Suggest("its database was not touched: name it by its target, or register it anew under another id")
 	}
+	if t.Status == control.TenantOnboarding {
+		return place{}, fault.New(fault.Conflict, "TENANT_ONBOARDING", "the tenant %s is being onboarded: its database is not made yet", t.ID).
+			Suggest("wait for the onboarding to end; if it died, onboard the tenant again")
+	}
 	target, err := p.login(ctx, store, t)
 	return place{target: target, tenant: t}, err
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/migrate"
 	"github.com/lockstepdb/lockstep/internal/module"
+	"github.com/lockstepdb/lockstep/internal/onboard"
 )
 
 // DefaultMaxMessageBytes bounds an answer: the plan that initialises a tenant of ten thousand tables must fit.
@@ -56,6 +57,8 @@ type Config struct {
 
 	Store   control.Store   // keeps tenants and what was done; nil: there is none
 	Secrets control.Secrets // finds the secrets of tenants; needed with Store
+	// Dialects are the engines on whose servers tenants are onboarded.
+	Dialects map[dialect.Engine]dialect.Dialect
 	// Engines read servers; of an engine that is not there, none can be synced.
 	Engines map[dialect.Engine]dialect.Discoverer
 
@@ -86,6 +89,7 @@ type migrationService struct {
 // tenantService implements lockstep.v1.TenantService.
 type tenantService struct {
 	lockstepv1.UnimplementedTenantServiceServer
-	places places
-	ledger *ledger
+	places  places
+	ledger  *ledger
+	onboard *onboard.Service // nil: there is no store
 }

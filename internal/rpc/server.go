@@ -53,6 +53,7 @@ func NewServer(cfg Config) (*Server, error) {
 	}
 	g := &guard{Access: cfg.Access, limits: limits}
 	book := newLedger(cfg)
+	cfg.Migrator = granting(cfg)
 	c := chain{cfg: cfg, validator: validator, guard: g, ledger: book}
 	options := []grpc.ServerOption{
 		grpc.Creds(newDoorCredentials(cfg.TLS)),
@@ -74,7 +75,7 @@ func NewServer(cfg Config) (*Server, error) {
 		migrator: cfg.Migrator, modules: cfg.Modules, offered: cfg.Offered, replaced: cfg.Replaced,
 	})
 	lockstepv1.RegisterMigrationServiceServer(s.grpc, &migrationService{migrator: book.keep(cfg.Migrator), places: at})
-	lockstepv1.RegisterTenantServiceServer(s.grpc, &tenantService{places: at, ledger: book})
+	lockstepv1.RegisterTenantServiceServer(s.grpc, &tenantService{places: at, ledger: book, onboard: newOnboarding(cfg, book)})
 	lockstepv1.RegisterAuditServiceServer(s.grpc, &auditService{places: at})
 	s.servers = &serverService{
 		places: at, ledger: book, migrator: book.keep(cfg.Migrator),

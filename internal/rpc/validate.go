@@ -29,6 +29,7 @@ func requestMessages() []proto.Message {
 		&lockstepv1.PreviewRevertRequest{},
 		&lockstepv1.RevertMigrationRequest{},
 		&lockstepv1.CreateTenantRequest{},
+		&lockstepv1.OnboardTenantRequest{},
 		&lockstepv1.GetTenantRequest{},
 		&lockstepv1.ListTenantsRequest{},
 		&lockstepv1.UpdateTenantRequest{},

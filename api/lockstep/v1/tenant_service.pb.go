@@ -89,6 +89,75 @@ func (TenantStatus) EnumDescriptor() ([]byte, []int) {
 	return file_lockstep_v1_tenant_service_proto_rawDescGZIP(), []int{0}
 }
 
+// OnboardingPhase is a stage of an onboarding.
+type OnboardingPhase int32
+
+const (
+	// Not set.
+	OnboardingPhase_ONBOARDING_PHASE_UNSPECIFIED OnboardingPhase = 0
+	// The modules are read and the server is looked up; nothing is made yet.
+	OnboardingPhase_ONBOARDING_PHASE_PREPARING OnboardingPhase = 1
+	// The tenant is registered.
+	OnboardingPhase_ONBOARDING_PHASE_REGISTERING OnboardingPhase = 2
+	// Something is created on the server.
+	OnboardingPhase_ONBOARDING_PHASE_CREATING OnboardingPhase = 3
+	// The tenant's database is initialised.
+	OnboardingPhase_ONBOARDING_PHASE_INITIALISING OnboardingPhase = 4
+	// What was made is undone.
+	OnboardingPhase_ONBOARDING_PHASE_UNDOING OnboardingPhase = 5
+	// All is made.
+	OnboardingPhase_ONBOARDING_PHASE_DONE OnboardingPhase = 6
+)
+
+// Enum value maps for OnboardingPhase.
+var (
+	OnboardingPhase_name = map[int32]string{
+		0: "ONBOARDING_PHASE_UNSPECIFIED",
+		1: "ONBOARDING_PHASE_PREPARING",
+		2: "ONBOARDING_PHASE_REGISTERING",
+		3: "ONBOARDING_PHASE_CREATING",
+		4: "ONBOARDING_PHASE_INITIALISING",
+		5: "ONBOARDING_PHASE_UNDOING",
+		6: "ONBOARDING_PHASE_DONE",
+	}
+	OnboardingPhase_value = map[string]int32{
+		"ONBOARDING_PHASE_UNSPECIFIED":  0,
+		"ONBOARDING_PHASE_PREPARING":    1,
+		"ONBOARDING_PHASE_REGISTERING":  2,
+		"ONBOARDING_PHASE_CREATING":     3,
+		"ONBOARDING_PHASE_INITIALISING": 4,
+		"ONBOARDING_PHASE_UNDOING":      5,
+		"ONBOARDING_PHASE_DONE":         6,
+	}
+)
+
+func (x OnboardingPhase) Enum() *OnboardingPhase {
+	p := new(OnboardingPhase)
+	*p = x
+	return p
+}
+
+func (x OnboardingPhase) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (OnboardingPhase) Descriptor() protoreflect.EnumDescriptor {
+	return file_lockstep_v1_tenant_service_proto_enumTypes[1].Descriptor()
+}
+
+func (OnboardingPhase) Type() protoreflect.EnumType {
+	return &file_lockstep_v1_tenant_service_proto_enumTypes[1]
+}
+
+func (x OnboardingPhase) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use OnboardingPhase.Descriptor instead.
+func (OnboardingPhase) EnumDescriptor() ([]byte, []int) {
+	return file_lockstep_v1_tenant_service_proto_rawDescGZIP(), []int{1}
+}
+
 // Tenant is a database that lockstep looks after.
 type Tenant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1149,11 +1218,505 @@ func (x *ArchiveTenantResponse) GetTenant() *Tenant {
 	return nil
 }
 
+// OnboardTenantRequest says what is to be made. Its answer to a second request
+// for an onboarded tenant says what is there.
+type OnboardTenantRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the tenant: letters, digits, dot, underscore and hyphen.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Name for people; the id when not set.
+	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Labels, which grants and filters go by.
+	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Id of the registered server.
+	Server string `protobuf:"bytes,4,opt,name=server,proto3" json:"server,omitempty"`
+	// The database that is created; a name made from the id when not set. For
+	// SQLite a file below the server's directory. With schema it must be there.
+	Database string `protobuf:"bytes,5,opt,name=database,proto3" json:"database,omitempty"`
+	// The schema that is created in the database, which tenants share.
+	Schema string `protobuf:"bytes,6,opt,name=schema,proto3" json:"schema,omitempty"`
+	// The modules that the tenant has.
+	Modules []*ModuleRef `protobuf:"bytes,7,rep,name=modules,proto3" json:"modules,omitempty"`
+	// The strategy of requests that name none; STRATEGY_SAFE when not set.
+	Strategy Strategy `protobuf:"varint,8,opt,name=strategy,proto3,enum=lockstep.v1.Strategy" json:"strategy,omitempty"`
+	// The application's user; none when not set. Its password is generated, is in
+	// the result, and is kept nowhere. lockstep itself goes on as the server's
+	// administrator: the application's user may change no tables.
+	User *OnboardingUser `protobuf:"bytes,9,opt,name=user,proto3" json:"user,omitempty"`
+	// Who asks, for the record; who the caller is known to be counts.
+	Actor string `protobuf:"bytes,10,opt,name=actor,proto3" json:"actor,omitempty"`
+	// Only undo what an earlier onboarding of this tenant made and could not
+	// finish; server, modules and the rest are not looked at.
+	Undo bool `protobuf:"varint,11,opt,name=undo,proto3" json:"undo,omitempty"`
+	// Names the request: the same one again is answered with what it made, without
+	// the password.
+	RequestId     string `protobuf:"bytes,12,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OnboardTenantRequest) Reset() {
+	*x = OnboardTenantRequest{}
+	mi := &file_lockstep_v1_tenant_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OnboardTenantRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OnboardTenantRequest) ProtoMessage() {}
+
+func (x *OnboardTenantRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_tenant_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OnboardTenantRequest.ProtoReflect.Descriptor instead.
+func (*OnboardTenantRequest) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_tenant_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *OnboardTenantRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *OnboardTenantRequest) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *OnboardTenantRequest) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *OnboardTenantRequest) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
+}
+
+func (x *OnboardTenantRequest) GetDatabase() string {
+	if x != nil {
+		return x.Database
+	}
+	return ""
+}
+
+func (x *OnboardTenantRequest) GetSchema() string {
+	if x != nil {
+		return x.Schema
+	}
+	return ""
+}
+
+func (x *OnboardTenantRequest) GetModules() []*ModuleRef {
+	if x != nil {
+		return x.Modules
+	}
+	return nil
+}
+
+func (x *OnboardTenantRequest) GetStrategy() Strategy {
+	if x != nil {
+		return x.Strategy
+	}
+	return Strategy_STRATEGY_UNSPECIFIED
+}
+
+func (x *OnboardTenantRequest) GetUser() *OnboardingUser {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
+func (x *OnboardTenantRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *OnboardTenantRequest) GetUndo() bool {
+	if x != nil {
+		return x.Undo
+	}
+	return false
+}
+
+func (x *OnboardTenantRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// OnboardingUser is the database user of an application.
+type OnboardingUser struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name; made from the tenant's id when not set.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// From where it may come, on MySQL and MariaDB; anywhere when not set.
+	Host          string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OnboardingUser) Reset() {
+	*x = OnboardingUser{}
+	mi := &file_lockstep_v1_tenant_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OnboardingUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OnboardingUser) ProtoMessage() {}
+
+func (x *OnboardingUser) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_tenant_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OnboardingUser.ProtoReflect.Descriptor instead.
+func (*OnboardingUser) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_tenant_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *OnboardingUser) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *OnboardingUser) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+// OnboardTenantResponse is one message of the stream of an onboarding.
+type OnboardTenantResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the message brings.
+	//
+	// Types that are valid to be assigned to Event:
+	//
+	//	*OnboardTenantResponse_Progress
+	//	*OnboardTenantResponse_Result
+	Event         isOnboardTenantResponse_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OnboardTenantResponse) Reset() {
+	*x = OnboardTenantResponse{}
+	mi := &file_lockstep_v1_tenant_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OnboardTenantResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OnboardTenantResponse) ProtoMessage() {}
+
+func (x *OnboardTenantResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_tenant_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OnboardTenantResponse.ProtoReflect.Descriptor instead.
+func (*OnboardTenantResponse) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_tenant_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *OnboardTenantResponse) GetEvent() isOnboardTenantResponse_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *OnboardTenantResponse) GetProgress() *OnboardingProgress {
+	if x != nil {
+		if x, ok := x.Event.(*OnboardTenantResponse_Progress); ok {
+			return x.Progress
+		}
+	}
+	return nil
+}
+
+func (x *OnboardTenantResponse) GetResult() *OnboardingResult {
+	if x != nil {
+		if x, ok := x.Event.(*OnboardTenantResponse_Result); ok {
+			return x.Result
+		}
+	}
+	return nil
+}
+
+type isOnboardTenantResponse_Event interface {
+	isOnboardTenantResponse_Event()
+}
+
+type OnboardTenantResponse_Progress struct {
+	// A sign of progress.
+	Progress *OnboardingProgress `protobuf:"bytes,1,opt,name=progress,proto3,oneof"`
+}
+
+type OnboardTenantResponse_Result struct {
+	// The result; the last message.
+	Result *OnboardingResult `protobuf:"bytes,2,opt,name=result,proto3,oneof"`
+}
+
+func (*OnboardTenantResponse_Progress) isOnboardTenantResponse_Event() {}
+
+func (*OnboardTenantResponse_Result) isOnboardTenantResponse_Event() {}
+
+// OnboardingProgress is one sign of progress.
+type OnboardingProgress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The stage.
+	Phase OnboardingPhase `protobuf:"varint,1,opt,name=phase,proto3,enum=lockstep.v1.OnboardingPhase" json:"phase,omitempty"`
+	// What is created or undone, such as "database acme".
+	Step string `protobuf:"bytes,2,opt,name=step,proto3" json:"step,omitempty"`
+	// While initialising: how far that is.
+	Execution     *ExecutionProgress `protobuf:"bytes,3,opt,name=execution,proto3" json:"execution,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OnboardingProgress) Reset() {
+	*x = OnboardingProgress{}
+	mi := &file_lockstep_v1_tenant_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OnboardingProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OnboardingProgress) ProtoMessage() {}
+
+func (x *OnboardingProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_tenant_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OnboardingProgress.ProtoReflect.Descriptor instead.
+func (*OnboardingProgress) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_tenant_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *OnboardingProgress) GetPhase() OnboardingPhase {
+	if x != nil {
+		return x.Phase
+	}
+	return OnboardingPhase_ONBOARDING_PHASE_UNSPECIFIED
+}
+
+func (x *OnboardingProgress) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *OnboardingProgress) GetExecution() *ExecutionProgress {
+	if x != nil {
+		return x.Execution
+	}
+	return nil
+}
+
+// OnboardingResult tells how to connect to what was made.
+type OnboardingResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant; absent when it was undone.
+	Tenant *Tenant `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// Host and port of the server; empty for SQLite.
+	Host string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	// The database; for SQLite the path of the file.
+	Database string `protobuf:"bytes,3,opt,name=database,proto3" json:"database,omitempty"`
+	// The schema; empty: the engine's default.
+	Schema string `protobuf:"bytes,4,opt,name=schema,proto3" json:"schema,omitempty"`
+	// The application's user; empty: none was asked for.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// Its password. This is the only time it is told.
+	Password string `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
+	// Number of the revision that initialised the tenant.
+	Revision int64 `protobuf:"varint,7,opt,name=revision,proto3" json:"revision,omitempty"`
+	// What was made, in order.
+	Made []string `protobuf:"bytes,8,rep,name=made,proto3" json:"made,omitempty"`
+	// What was undone of an earlier onboarding, in order.
+	Undone []string `protobuf:"bytes,9,rep,name=undone,proto3" json:"undone,omitempty"`
+	// What is worth knowing.
+	Warnings []string `protobuf:"bytes,10,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// The request was answered before: nothing was made, and the password is not
+	// told again.
+	Repeated      bool `protobuf:"varint,11,opt,name=repeated,proto3" json:"repeated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OnboardingResult) Reset() {
+	*x = OnboardingResult{}
+	mi := &file_lockstep_v1_tenant_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OnboardingResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OnboardingResult) ProtoMessage() {}
+
+func (x *OnboardingResult) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_tenant_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OnboardingResult.ProtoReflect.Descriptor instead.
+func (*OnboardingResult) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_tenant_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *OnboardingResult) GetTenant() *Tenant {
+	if x != nil {
+		return x.Tenant
+	}
+	return nil
+}
+
+func (x *OnboardingResult) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *OnboardingResult) GetDatabase() string {
+	if x != nil {
+		return x.Database
+	}
+	return ""
+}
+
+func (x *OnboardingResult) GetSchema() string {
+	if x != nil {
+		return x.Schema
+	}
+	return ""
+}
+
+func (x *OnboardingResult) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *OnboardingResult) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+func (x *OnboardingResult) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *OnboardingResult) GetMade() []string {
+	if x != nil {
+		return x.Made
+	}
+	return nil
+}
+
+func (x *OnboardingResult) GetUndone() []string {
+	if x != nil {
+		return x.Undone
+	}
+	return nil
+}
+
+func (x *OnboardingResult) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *OnboardingResult) GetRepeated() bool {
+	if x != nil {
+		return x.Repeated
+	}
+	return false
+}
+
 var File_lockstep_v1_tenant_service_proto protoreflect.FileDescriptor
 
 const file_lockstep_v1_tenant_service_proto_rawDesc = "" +
 	"\n" +
-	" lockstep/v1/tenant_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lockstep/v1/access.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\"\xe3\x05\n" +
+	" lockstep/v1/tenant_service.proto\x12\vlockstep.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lockstep/v1/access.proto\x1a#lockstep/v1/migration_service.proto\x1a\x18lockstep/v1/module.proto\x1a\x16lockstep/v1/plan.proto\"\xe3\x05\n" +
 	"\x06Tenant\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x127\n" +
@@ -1251,16 +1814,69 @@ const file_lockstep_v1_tenant_service_proto_rawDesc = "" +
 	"\x06tenant\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06tenant\x12#\n" +
 	"\brevision\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\brevision\"D\n" +
 	"\x15ArchiveTenantResponse\x12+\n" +
-	"\x06tenant\x18\x01 \x01(\v2\x13.lockstep.v1.TenantR\x06tenant*\xb7\x01\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x13.lockstep.v1.TenantR\x06tenant\"\xad\x06\n" +
+	"\x14OnboardTenantRequest\x125\n" +
+	"\x02id\x18\x01 \x01(\tB%\xbaH\"r \x18?2\x1c^[A-Za-z0-9][A-Za-z0-9._-]*$R\x02id\x12+\n" +
+	"\fdisplay_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\vdisplayName\x12O\n" +
+	"\x06labels\x18\x03 \x03(\v2-.lockstep.v1.OnboardTenantRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x10@R\x06labels\x12\x1f\n" +
+	"\x06server\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06server\x12$\n" +
+	"\bdatabase\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\bdatabase\x12 \n" +
+	"\x06schema\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x06schema\x12;\n" +
+	"\amodules\x18\a \x03(\v2\x16.lockstep.v1.ModuleRefB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\amodules\x12;\n" +
+	"\bstrategy\x18\b \x01(\x0e2\x15.lockstep.v1.StrategyB\b\xbaH\x05\x82\x01\x02\x10\x01R\bstrategy\x12/\n" +
+	"\x04user\x18\t \x01(\v2\x1b.lockstep.v1.OnboardingUserR\x04user\x12\x1e\n" +
+	"\x05actor\x18\n" +
+	" \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x05actor\x12\x12\n" +
+	"\x04undo\x18\v \x01(\bR\x04undo\x12'\n" +
+	"\n" +
+	"request_id\x18\f \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\xb3\x01\xbaH\xaf\x01\x1a\\\n" +
+	"\rserver.needed\x12+name the server on which the tenant is made\x1a\x1ethis.undo || this.server != ''\x1aO\n" +
+	"\x0emodules.needed\x12\x18name at least one module\x1a#this.undo || size(this.modules) > 0\"L\n" +
+	"\x0eOnboardingUser\x12\x1c\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04name\x12\x1c\n" +
+	"\x04host\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x04host\"\x98\x01\n" +
+	"\x15OnboardTenantResponse\x12=\n" +
+	"\bprogress\x18\x01 \x01(\v2\x1f.lockstep.v1.OnboardingProgressH\x00R\bprogress\x127\n" +
+	"\x06result\x18\x02 \x01(\v2\x1d.lockstep.v1.OnboardingResultH\x00R\x06resultB\a\n" +
+	"\x05event\"\x9a\x01\n" +
+	"\x12OnboardingProgress\x122\n" +
+	"\x05phase\x18\x01 \x01(\x0e2\x1c.lockstep.v1.OnboardingPhaseR\x05phase\x12\x12\n" +
+	"\x04step\x18\x02 \x01(\tR\x04step\x12<\n" +
+	"\texecution\x18\x03 \x01(\v2\x1e.lockstep.v1.ExecutionProgressR\texecution\"\xbc\x02\n" +
+	"\x10OnboardingResult\x12+\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x13.lockstep.v1.TenantR\x06tenant\x12\x12\n" +
+	"\x04host\x18\x02 \x01(\tR\x04host\x12\x1a\n" +
+	"\bdatabase\x18\x03 \x01(\tR\bdatabase\x12\x16\n" +
+	"\x06schema\x18\x04 \x01(\tR\x06schema\x12\x12\n" +
+	"\x04user\x18\x05 \x01(\tR\x04user\x12\x1f\n" +
+	"\bpassword\x18\x06 \x01(\tB\x03\x80\x01\x01R\bpassword\x12\x1a\n" +
+	"\brevision\x18\a \x01(\x03R\brevision\x12\x12\n" +
+	"\x04made\x18\b \x03(\tR\x04made\x12\x16\n" +
+	"\x06undone\x18\t \x03(\tR\x06undone\x12\x1a\n" +
+	"\bwarnings\x18\n" +
+	" \x03(\tR\bwarnings\x12\x1a\n" +
+	"\brepeated\x18\v \x01(\bR\brepeated*\xb7\x01\n" +
 	"\fTenantStatus\x12\x1d\n" +
 	"\x19TENANT_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14TENANT_STATUS_ACTIVE\x10\x01\x12\x1c\n" +
 	"\x18TENANT_STATUS_ONBOARDING\x10\x02\x12\x18\n" +
 	"\x14TENANT_STATUS_FAILED\x10\x03\x12\x1a\n" +
 	"\x16TENANT_STATUS_VANISHED\x10\x04\x12\x1a\n" +
-	"\x16TENANT_STATUS_ARCHIVED\x10\x052\xed\x04\n" +
+	"\x16TENANT_STATUS_ARCHIVED\x10\x05*\xf0\x01\n" +
+	"\x0fOnboardingPhase\x12 \n" +
+	"\x1cONBOARDING_PHASE_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aONBOARDING_PHASE_PREPARING\x10\x01\x12 \n" +
+	"\x1cONBOARDING_PHASE_REGISTERING\x10\x02\x12\x1d\n" +
+	"\x19ONBOARDING_PHASE_CREATING\x10\x03\x12!\n" +
+	"\x1dONBOARDING_PHASE_INITIALISING\x10\x04\x12\x1c\n" +
+	"\x18ONBOARDING_PHASE_UNDOING\x10\x05\x12\x19\n" +
+	"\x15ONBOARDING_PHASE_DONE\x10\x062\xf2\x05\n" +
 	"\rTenantService\x12s\n" +
-	"\fCreateTenant\x12 .lockstep.v1.CreateTenantRequest\x1a!.lockstep.v1.CreateTenantResponse\"\x1e\xd2\xe2\x18\x04\b\x03\x10\x01\x82\xd3\xe4\x93\x02\x10:\x01*\"\v/v1/tenants\x12p\n" +
+	"\fCreateTenant\x12 .lockstep.v1.CreateTenantRequest\x1a!.lockstep.v1.CreateTenantResponse\"\x1e\xd2\xe2\x18\x04\b\x03\x10\x01\x82\xd3\xe4\x93\x02\x10:\x01*\"\v/v1/tenants\x12\x82\x01\n" +
+	"\rOnboardTenant\x12!.lockstep.v1.OnboardTenantRequest\x1a\".lockstep.v1.OnboardTenantResponse\"(\xd2\xe2\x18\x06\b\x03\x10\x01\x18\x01\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/tenants:onboard0\x01\x12p\n" +
 	"\tGetTenant\x12\x1d.lockstep.v1.GetTenantRequest\x1a\x1e.lockstep.v1.GetTenantResponse\"$\xd2\xe2\x18\x04\b\x01\x10\x04\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/tenants/{tenant}\x12m\n" +
 	"\vListTenants\x12\x1f.lockstep.v1.ListTenantsRequest\x1a .lockstep.v1.ListTenantsResponse\"\x1b\xd2\xe2\x18\x04\b\x01\x10\x05\x82\xd3\xe4\x93\x02\r\x12\v/v1/tenants\x12|\n" +
 	"\fUpdateTenant\x12 .lockstep.v1.UpdateTenantRequest\x1a!.lockstep.v1.UpdateTenantResponse\"'\xd2\xe2\x18\x04\b\x03\x10\x04\x82\xd3\xe4\x93\x02\x19:\x01*2\x14/v1/tenants/{tenant}\x12\x87\x01\n" +
@@ -1278,73 +1894,92 @@ func file_lockstep_v1_tenant_service_proto_rawDescGZIP() []byte {
 	return file_lockstep_v1_tenant_service_proto_rawDescData
 }
 
-var file_lockstep_v1_tenant_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_lockstep_v1_tenant_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_lockstep_v1_tenant_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_lockstep_v1_tenant_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_lockstep_v1_tenant_service_proto_goTypes = []any{
 	(TenantStatus)(0),             // 0: lockstep.v1.TenantStatus
-	(*Tenant)(nil),                // 1: lockstep.v1.Tenant
-	(*TenantModule)(nil),          // 2: lockstep.v1.TenantModule
-	(*TenantLabels)(nil),          // 3: lockstep.v1.TenantLabels
-	(*TenantModules)(nil),         // 4: lockstep.v1.TenantModules
-	(*CreateTenantRequest)(nil),   // 5: lockstep.v1.CreateTenantRequest
-	(*CreateTenantResponse)(nil),  // 6: lockstep.v1.CreateTenantResponse
-	(*GetTenantRequest)(nil),      // 7: lockstep.v1.GetTenantRequest
-	(*GetTenantResponse)(nil),     // 8: lockstep.v1.GetTenantResponse
-	(*ListTenantsRequest)(nil),    // 9: lockstep.v1.ListTenantsRequest
-	(*ListTenantsResponse)(nil),   // 10: lockstep.v1.ListTenantsResponse
-	(*UpdateTenantRequest)(nil),   // 11: lockstep.v1.UpdateTenantRequest
-	(*UpdateTenantResponse)(nil),  // 12: lockstep.v1.UpdateTenantResponse
-	(*ArchiveTenantRequest)(nil),  // 13: lockstep.v1.ArchiveTenantRequest
-	(*ArchiveTenantResponse)(nil), // 14: lockstep.v1.ArchiveTenantResponse
-	nil,                           // 15: lockstep.v1.Tenant.LabelsEntry
-	nil,                           // 16: lockstep.v1.TenantLabels.LabelsEntry
-	nil,                           // 17: lockstep.v1.CreateTenantRequest.LabelsEntry
-	nil,                           // 18: lockstep.v1.ListTenantsRequest.LabelsEntry
-	(Engine)(0),                   // 19: lockstep.v1.Engine
-	(Strategy)(0),                 // 20: lockstep.v1.Strategy
-	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
-	(*ModuleRef)(nil),             // 22: lockstep.v1.ModuleRef
+	(OnboardingPhase)(0),          // 1: lockstep.v1.OnboardingPhase
+	(*Tenant)(nil),                // 2: lockstep.v1.Tenant
+	(*TenantModule)(nil),          // 3: lockstep.v1.TenantModule
+	(*TenantLabels)(nil),          // 4: lockstep.v1.TenantLabels
+	(*TenantModules)(nil),         // 5: lockstep.v1.TenantModules
+	(*CreateTenantRequest)(nil),   // 6: lockstep.v1.CreateTenantRequest
+	(*CreateTenantResponse)(nil),  // 7: lockstep.v1.CreateTenantResponse
+	(*GetTenantRequest)(nil),      // 8: lockstep.v1.GetTenantRequest
+	(*GetTenantResponse)(nil),     // 9: lockstep.v1.GetTenantResponse
+	(*ListTenantsRequest)(nil),    // 10: lockstep.v1.ListTenantsRequest
+	(*ListTenantsResponse)(nil),   // 11: lockstep.v1.ListTenantsResponse
+	(*UpdateTenantRequest)(nil),   // 12: lockstep.v1.UpdateTenantRequest
+	(*UpdateTenantResponse)(nil),  // 13: lockstep.v1.UpdateTenantResponse
+	(*ArchiveTenantRequest)(nil),  // 14: lockstep.v1.ArchiveTenantRequest
+	(*ArchiveTenantResponse)(nil), // 15: lockstep.v1.ArchiveTenantResponse
+	(*OnboardTenantRequest)(nil),  // 16: lockstep.v1.OnboardTenantRequest
+	(*OnboardingUser)(nil),        // 17: lockstep.v1.OnboardingUser
+	(*OnboardTenantResponse)(nil), // 18: lockstep.v1.OnboardTenantResponse
+	(*OnboardingProgress)(nil),    // 19: lockstep.v1.OnboardingProgress
+	(*OnboardingResult)(nil),      // 20: lockstep.v1.OnboardingResult
+	nil,                           // 21: lockstep.v1.Tenant.LabelsEntry
+	nil,                           // 22: lockstep.v1.TenantLabels.LabelsEntry
+	nil,                           // 23: lockstep.v1.CreateTenantRequest.LabelsEntry
+	nil,                           // 24: lockstep.v1.ListTenantsRequest.LabelsEntry
+	nil,                           // 25: lockstep.v1.OnboardTenantRequest.LabelsEntry
+	(Engine)(0),                   // 26: lockstep.v1.Engine
+	(Strategy)(0),                 // 27: lockstep.v1.Strategy
+	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
+	(*ModuleRef)(nil),             // 29: lockstep.v1.ModuleRef
+	(*ExecutionProgress)(nil),     // 30: lockstep.v1.ExecutionProgress
 }
 var file_lockstep_v1_tenant_service_proto_depIdxs = []int32{
-	15, // 0: lockstep.v1.Tenant.labels:type_name -> lockstep.v1.Tenant.LabelsEntry
-	19, // 1: lockstep.v1.Tenant.engine:type_name -> lockstep.v1.Engine
-	2,  // 2: lockstep.v1.Tenant.modules:type_name -> lockstep.v1.TenantModule
-	20, // 3: lockstep.v1.Tenant.strategy:type_name -> lockstep.v1.Strategy
+	21, // 0: lockstep.v1.Tenant.labels:type_name -> lockstep.v1.Tenant.LabelsEntry
+	26, // 1: lockstep.v1.Tenant.engine:type_name -> lockstep.v1.Engine
+	3,  // 2: lockstep.v1.Tenant.modules:type_name -> lockstep.v1.TenantModule
+	27, // 3: lockstep.v1.Tenant.strategy:type_name -> lockstep.v1.Strategy
 	0,  // 4: lockstep.v1.Tenant.status:type_name -> lockstep.v1.TenantStatus
-	21, // 5: lockstep.v1.Tenant.created_at:type_name -> google.protobuf.Timestamp
-	21, // 6: lockstep.v1.Tenant.updated_at:type_name -> google.protobuf.Timestamp
-	21, // 7: lockstep.v1.Tenant.archived_at:type_name -> google.protobuf.Timestamp
-	16, // 8: lockstep.v1.TenantLabels.labels:type_name -> lockstep.v1.TenantLabels.LabelsEntry
-	22, // 9: lockstep.v1.TenantModules.refs:type_name -> lockstep.v1.ModuleRef
-	17, // 10: lockstep.v1.CreateTenantRequest.labels:type_name -> lockstep.v1.CreateTenantRequest.LabelsEntry
-	22, // 11: lockstep.v1.CreateTenantRequest.modules:type_name -> lockstep.v1.ModuleRef
-	20, // 12: lockstep.v1.CreateTenantRequest.strategy:type_name -> lockstep.v1.Strategy
-	1,  // 13: lockstep.v1.CreateTenantResponse.tenant:type_name -> lockstep.v1.Tenant
-	1,  // 14: lockstep.v1.GetTenantResponse.tenant:type_name -> lockstep.v1.Tenant
-	18, // 15: lockstep.v1.ListTenantsRequest.labels:type_name -> lockstep.v1.ListTenantsRequest.LabelsEntry
-	19, // 16: lockstep.v1.ListTenantsRequest.engine:type_name -> lockstep.v1.Engine
+	28, // 5: lockstep.v1.Tenant.created_at:type_name -> google.protobuf.Timestamp
+	28, // 6: lockstep.v1.Tenant.updated_at:type_name -> google.protobuf.Timestamp
+	28, // 7: lockstep.v1.Tenant.archived_at:type_name -> google.protobuf.Timestamp
+	22, // 8: lockstep.v1.TenantLabels.labels:type_name -> lockstep.v1.TenantLabels.LabelsEntry
+	29, // 9: lockstep.v1.TenantModules.refs:type_name -> lockstep.v1.ModuleRef
+	23, // 10: lockstep.v1.CreateTenantRequest.labels:type_name -> lockstep.v1.CreateTenantRequest.LabelsEntry
+	29, // 11: lockstep.v1.CreateTenantRequest.modules:type_name -> lockstep.v1.ModuleRef
+	27, // 12: lockstep.v1.CreateTenantRequest.strategy:type_name -> lockstep.v1.Strategy
+	2,  // 13: lockstep.v1.CreateTenantResponse.tenant:type_name -> lockstep.v1.Tenant
+	2,  // 14: lockstep.v1.GetTenantResponse.tenant:type_name -> lockstep.v1.Tenant
+	24, // 15: lockstep.v1.ListTenantsRequest.labels:type_name -> lockstep.v1.ListTenantsRequest.LabelsEntry
+	26, // 16: lockstep.v1.ListTenantsRequest.engine:type_name -> lockstep.v1.Engine
 	0,  // 17: lockstep.v1.ListTenantsRequest.status:type_name -> lockstep.v1.TenantStatus
-	1,  // 18: lockstep.v1.ListTenantsResponse.tenants:type_name -> lockstep.v1.Tenant
-	3,  // 19: lockstep.v1.UpdateTenantRequest.labels:type_name -> lockstep.v1.TenantLabels
-	4,  // 20: lockstep.v1.UpdateTenantRequest.modules:type_name -> lockstep.v1.TenantModules
-	20, // 21: lockstep.v1.UpdateTenantRequest.strategy:type_name -> lockstep.v1.Strategy
-	1,  // 22: lockstep.v1.UpdateTenantResponse.tenant:type_name -> lockstep.v1.Tenant
-	1,  // 23: lockstep.v1.ArchiveTenantResponse.tenant:type_name -> lockstep.v1.Tenant
-	5,  // 24: lockstep.v1.TenantService.CreateTenant:input_type -> lockstep.v1.CreateTenantRequest
-	7,  // 25: lockstep.v1.TenantService.GetTenant:input_type -> lockstep.v1.GetTenantRequest
-	9,  // 26: lockstep.v1.TenantService.ListTenants:input_type -> lockstep.v1.ListTenantsRequest
-	11, // 27: lockstep.v1.TenantService.UpdateTenant:input_type -> lockstep.v1.UpdateTenantRequest
-	13, // 28: lockstep.v1.TenantService.ArchiveTenant:input_type -> lockstep.v1.ArchiveTenantRequest
-	6,  // 29: lockstep.v1.TenantService.CreateTenant:output_type -> lockstep.v1.CreateTenantResponse
-	8,  // 30: lockstep.v1.TenantService.GetTenant:output_type -> lockstep.v1.GetTenantResponse
-	10, // 31: lockstep.v1.TenantService.ListTenants:output_type -> lockstep.v1.ListTenantsResponse
-	12, // 32: lockstep.v1.TenantService.UpdateTenant:output_type -> lockstep.v1.UpdateTenantResponse
-	14, // 33: lockstep.v1.TenantService.ArchiveTenant:output_type -> lockstep.v1.ArchiveTenantResponse
-	29, // [29:34] is the sub-list for method output_type
-	24, // [24:29] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	2,  // 18: lockstep.v1.ListTenantsResponse.tenants:type_name -> lockstep.v1.Tenant
+	4,  // 19: lockstep.v1.UpdateTenantRequest.labels:type_name -> lockstep.v1.TenantLabels
+	5,  // 20: lockstep.v1.UpdateTenantRequest.modules:type_name -> lockstep.v1.TenantModules
+	27, // 21: lockstep.v1.UpdateTenantRequest.strategy:type_name -> lockstep.v1.Strategy
+	2,  // 22: lockstep.v1.UpdateTenantResponse.tenant:type_name -> lockstep.v1.Tenant
+	2,  // 23: lockstep.v1.ArchiveTenantResponse.tenant:type_name -> lockstep.v1.Tenant
+	25, // 24: lockstep.v1.OnboardTenantRequest.labels:type_name -> lockstep.v1.OnboardTenantRequest.LabelsEntry
+	29, // 25: lockstep.v1.OnboardTenantRequest.modules:type_name -> lockstep.v1.ModuleRef
+	27, // 26: lockstep.v1.OnboardTenantRequest.strategy:type_name -> lockstep.v1.Strategy
+	17, // 27: lockstep.v1.OnboardTenantRequest.user:type_name -> lockstep.v1.OnboardingUser
+	19, // 28: lockstep.v1.OnboardTenantResponse.progress:type_name -> lockstep.v1.OnboardingProgress
+	20, // 29: lockstep.v1.OnboardTenantResponse.result:type_name -> lockstep.v1.OnboardingResult
+	1,  // 30: lockstep.v1.OnboardingProgress.phase:type_name -> lockstep.v1.OnboardingPhase
+	30, // 31: lockstep.v1.OnboardingProgress.execution:type_name -> lockstep.v1.ExecutionProgress
+	2,  // 32: lockstep.v1.OnboardingResult.tenant:type_name -> lockstep.v1.Tenant
+	6,  // 33: lockstep.v1.TenantService.CreateTenant:input_type -> lockstep.v1.CreateTenantRequest
+	16, // 34: lockstep.v1.TenantService.OnboardTenant:input_type -> lockstep.v1.OnboardTenantRequest
+	8,  // 35: lockstep.v1.TenantService.GetTenant:input_type -> lockstep.v1.GetTenantRequest
+	10, // 36: lockstep.v1.TenantService.ListTenants:input_type -> lockstep.v1.ListTenantsRequest
+	12, // 37: lockstep.v1.TenantService.UpdateTenant:input_type -> lockstep.v1.UpdateTenantRequest
+	14, // 38: lockstep.v1.TenantService.ArchiveTenant:input_type -> lockstep.v1.ArchiveTenantRequest
+	7,  // 39: lockstep.v1.TenantService.CreateTenant:output_type -> lockstep.v1.CreateTenantResponse
+	18, // 40: lockstep.v1.TenantService.OnboardTenant:output_type -> lockstep.v1.OnboardTenantResponse
+	9,  // 41: lockstep.v1.TenantService.GetTenant:output_type -> lockstep.v1.GetTenantResponse
+	11, // 42: lockstep.v1.TenantService.ListTenants:output_type -> lockstep.v1.ListTenantsResponse
+	13, // 43: lockstep.v1.TenantService.UpdateTenant:output_type -> lockstep.v1.UpdateTenantResponse
+	15, // 44: lockstep.v1.TenantService.ArchiveTenant:output_type -> lockstep.v1.ArchiveTenantResponse
+	39, // [39:45] is the sub-list for method output_type
+	33, // [33:39] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_lockstep_v1_tenant_service_proto_init() }
@@ -1353,16 +1988,21 @@ func file_lockstep_v1_tenant_service_proto_init() {
 		return
 	}
 	file_lockstep_v1_access_proto_init()
+	file_lockstep_v1_migration_service_proto_init()
 	file_lockstep_v1_module_proto_init()
 	file_lockstep_v1_plan_proto_init()
 	file_lockstep_v1_tenant_service_proto_msgTypes[10].OneofWrappers = []any{}
+	file_lockstep_v1_tenant_service_proto_msgTypes[16].OneofWrappers = []any{
+		(*OnboardTenantResponse_Progress)(nil),
+		(*OnboardTenantResponse_Result)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lockstep_v1_tenant_service_proto_rawDesc), len(file_lockstep_v1_tenant_service_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   18,
+			NumEnums:      2,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -20,6 +20,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	TenantService_CreateTenant_FullMethodName  = "/lockstep.v1.TenantService/CreateTenant"
+	TenantService_OnboardTenant_FullMethodName = "/lockstep.v1.TenantService/OnboardTenant"
 	TenantService_GetTenant_FullMethodName     = "/lockstep.v1.TenantService/GetTenant"
 	TenantService_ListTenants_FullMethodName   = "/lockstep.v1.TenantService/ListTenants"
 	TenantService_UpdateTenant_FullMethodName  = "/lockstep.v1.TenantService/UpdateTenant"
@@ -31,11 +32,20 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // TenantService keeps the registry of tenants: where each lives, how to log in
-// there, and which modules it has. It needs a control store. Databases are not
-// touched by any of its calls.
+// there, and which modules it has. It needs a control store. OnboardTenant makes a
+// tenant's database; no other of its calls touches one.
 type TenantServiceClient interface {
 	// CreateTenant registers a tenant.
 	CreateTenant(ctx context.Context, in *CreateTenantRequest, opts ...grpc.CallOption) (*CreateTenantResponse, error)
+	// OnboardTenant makes a tenant: it registers it, creates its database or schema
+	// on a registered server, initialises that, and creates the application's user
+	// when asked to. The stream brings signs of progress and then the result, which
+	// is the only message that ever holds the user's password. On any failure all
+	// that was made is undone, newest first; when something could not be, the error
+	// is of kind PARTIAL and names it, and the tenant is kept with the status FAILED.
+	// The same call again undoes what an earlier one left, and begins anew. What
+	// was on the server before is never taken over, and never dropped.
+	OnboardTenant(ctx context.Context, in *OnboardTenantRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[OnboardTenantResponse], error)
 	// GetTenant returns one tenant.
 	GetTenant(ctx context.Context, in *GetTenantRequest, opts ...grpc.CallOption) (*GetTenantResponse, error)
 	// ListTenants lists tenants in the order of their ids. Those on which the
@@ -66,6 +76,25 @@ func (c *tenantServiceClient) CreateTenant(ctx context.Context, in *CreateTenant
 	}
 	return out, nil
 }
+
+func (c *tenantServiceClient) OnboardTenant(ctx context.Context, in *OnboardTenantRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[OnboardTenantResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &TenantService_ServiceDesc.Streams[0], TenantService_OnboardTenant_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[OnboardTenantRequest, OnboardTenantResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type TenantService_OnboardTenantClient = grpc.ServerStreamingClient[OnboardTenantResponse]
 
 func (c *tenantServiceClient) GetTenant(ctx context.Context, in *GetTenantRequest, opts ...grpc.CallOption) (*GetTenantResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -112,11 +141,20 @@ func (c *tenantServiceClient) ArchiveTenant(ctx context.Context, in *ArchiveTena
 // for forward compatibility.
 //
 // TenantService keeps the registry of tenants: where each lives, how to log in
-// there, and which modules it has. It needs a control store. Databases are not
-// touched by any of its calls.
+// there, and which modules it has. It needs a control store. OnboardTenant makes a
+// tenant's database; no other of its calls touches one.
 type TenantServiceServer interface {
 	// CreateTenant registers a tenant.
 	CreateTenant(context.Context, *CreateTenantRequest) (*CreateTenantResponse, error)
+	// OnboardTenant makes a tenant: it registers it, creates its database or schema
+	// on a registered server, initialises that, and creates the application's user
+	// when asked to. The stream brings signs of progress and then the result, which
+	// is the only message that ever holds the user's password. On any failure all
+	// that was made is undone, newest first; when something could not be, the error
+	// is of kind PARTIAL and names it, and the tenant is kept with the status FAILED.
+	// The same call again undoes what an earlier one left, and begins anew. What
+	// was on the server before is never taken over, and never dropped.
+	OnboardTenant(*OnboardTenantRequest, grpc.ServerStreamingServer[OnboardTenantResponse]) error
 	// GetTenant returns one tenant.
 	GetTenant(context.Context, *GetTenantRequest) (*GetTenantResponse, error)
 	// ListTenants lists tenants in the order of their ids. Those on which the
@@ -140,6 +178,9 @@ type UnimplementedTenantServiceServer struct{}
 
 func (UnimplementedTenantServiceServer) CreateTenant(context.Context, *CreateTenantRequest) (*CreateTenantResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateTenant not implemented")
+}
+func (UnimplementedTenantServiceServer) OnboardTenant(*OnboardTenantRequest, grpc.ServerStreamingServer[OnboardTenantResponse]) error {
+	return status.Error(codes.Unimplemented, "method OnboardTenant not implemented")
 }
 func (UnimplementedTenantServiceServer) GetTenant(context.Context, *GetTenantRequest) (*GetTenantResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetTenant not implemented")
@@ -191,6 +232,17 @@ func _TenantService_CreateTenant_Handler(srv interface{}, ctx context.Context, d
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _TenantService_OnboardTenant_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(OnboardTenantRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(TenantServiceServer).OnboardTenant(m, &grpc.GenericServerStream[OnboardTenantRequest, OnboardTenantResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type TenantService_OnboardTenantServer = grpc.ServerStreamingServer[OnboardTenantResponse]
 
 func _TenantService_GetTenant_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetTenantRequest)
@@ -292,6 +344,12 @@ var TenantService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _TenantService_ArchiveTenant_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "OnboardTenant",
+			Handler:       _TenantService_OnboardTenant_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "lockstep/v1/tenant_service.proto",
 }

@@ -25,10 +25,13 @@ func NewProgress(p *Printer, rewrite bool) *Progress {
 
 // Show shows one sign of progress.
 func (g *Progress) Show(e *lockstepv1.ExecutionProgress) {
-	words := progressWords(e)
-	if words == "" {
-		return
+	if words := progressWords(e); words != "" {
+		g.say(words)
 	}
+}
+
+// say shows a line.
+func (g *Progress) say(words string) {
 	if !g.rewrite {
 		g.p.line(words)
 		return

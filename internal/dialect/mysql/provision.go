@@ -14,6 +14,7 @@ import (
 var (
 	_ dialect.Provisioner      = (*Dialect)(nil)
 	_ dialect.ProvisionSession = (*provision)(nil)
+	_ dialect.PiecemealGranter = (*Dialect)(nil)
 )
 
 // provision is the admin's session without a database. Each step but the granting
@@ -21,6 +22,9 @@ var (
 // the ways to store it differ by version and plugin; the server keeps it out of
 // its own logs: https://dev.mysql.com/doc/refman/8.4/en/password-logging.html
 type provision struct{ *rosterSession }
+
+// GrantsPiecemeal implements dialect.PiecemealGranter.
+func (*Dialect) GrantsPiecemeal() bool { return true }
 
 // anyHost is from where a user may come who was given no host.
 const anyHost = "%"
