@@ -349,3 +349,204 @@ func TestAnOnboardingThatFailsLeavesNothing(t *testing.T) {
 		require.NoError(t, err, "the id is free again")
 	})
 }
+
+// TestTenantsShareADatabase onboards two tenants, each with a schema of its own.
+func TestTenantsShareADatabase(t *testing.T) {
+	t.Parallel()
+	for _, server := range enginetest.Postgres(t) {
+		t.Run(server.Name, func(t *testing.T) {
+			t.Parallel()
+			u, err := url.Parse(enginetest.FreshDatabase(t, server))
+			require.NoError(t, err)
+			shared := strings.TrimPrefix(u.Path, "/")
+			b := open(t, server, nil)
+			var apps []*sql.DB
+			var made []*lockstepv1.OnboardingResult
+			for _, id := range []string{b.id, b.id + ".Two"} {
+				req := b.request()
+				req.Id, req.Database, req.Schema = id, shared, strings.ToLower(strings.ReplaceAll(id, ".", "_"))
+				_, got, err := b.onboard(t.Context(), req)
+				require.NoError(t, err)
+				require.Equal(t, shared, got.GetDatabase())
+				require.Equal(t, req.GetSchema(), got.GetSchema())
+				apps, made = append(apps, b.connectAs(t, got, got.GetPassword())), append(made, got)
+			}
+			require.Regexp(t, "^"+b.id+"_two_[0-9a-f]{6}_app$", made[1].GetUser())
+			for i, app := range apps {
+				own, other := made[i].GetSchema(), made[1-i].GetSchema()
+				_, err := app.ExecContext(t.Context(), "INSERT INTO "+own+".customers (email) VALUES ('x')")
+				require.NoError(t, err)
+				for _, forbidden := range []string{
+					"SELECT * FROM " + other + ".customers", "SELECT * FROM " + own + ".lockstep_history", "UPDATE " + own + ".lockstep_history SET revision = 2",
+					"CREATE TABLE " + own + ".mine (id int)", "CREATE TABLE public.mine (id int)",
+				} {
+					_, err := app.ExecContext(t.Context(), forbidden)
+					require.Error(t, err, forbidden)
+				}
+				require.NoError(t, app.Close())
+			}
+			b.goesOn(t, made[0])
+
+			nowhere := b.request()
+			nowhere.Id, nowhere.Database, nowhere.Schema = b.id+"-3", b.id+"_nowhere", "s"
+			_, _, err = b.onboard(t.Context(), nowhere)
+			require.Equal(t, "DATABASE_UNKNOWN", status.Fault(err).Reason, "a shared database is not made")
+			_, err = b.store.GetTenant(t.Context(), nowhere.GetId())
+			require.Equal(t, control.ReasonTenantNotFound, fault.ReasonOf(err))
+
+			drop := enginetest.Connect(t, u.String()) // the roles can go when nothing depends on them
+			for _, got := range made {
+				_, err := drop.ExecContext(context.Background(), "DROP OWNED BY "+got.GetUser()+" CASCADE")
+				require.NoError(t, err)
+			}
+		})
+	}
+}
+
+// TestOnboardingsOfOneTenantExclude: one of several calls wins, and the others touch
+// nothing of what it made.
+func TestOnboardingsOfOneTenantExclude(t *testing.T) {
+	onEach(t, func(t *testing.T, server enginetest.Server) {
+		b := open(t, server, nil)
+		type end struct {
+			result *lockstepv1.OnboardingResult
+			err    error
+		}
+		const calls = 4
+		ends := make(chan end, calls)
+		for range calls {
+			go func() {
+				_, result, err := b.onboard(context.WithoutCancel(t.Context()), b.request())
+				ends <- end{result, err}
+			}()
+		}
+		var winner *lockstepv1.OnboardingResult
+		for range calls {
+			e := <-ends
+			if e.err == nil {
+				require.Nil(t, winner, "only one wins")
+				winner = e.result
+				continue
+			}
+			require.Contains(t, []string{"ONBOARDING_RUNNING", control.ReasonTenantExists}, status.Fault(e.err).Reason, "%v", e.err)
+			require.False(t, status.Fault(e.err).RolledBack)
+		}
+		require.NotNil(t, winner)
+		if winner.GetUser() != "" {
+			b.mayUse(t, winner)
+		}
+		b.goesOn(t, winner)
+	})
+}
+
+// TestAnOnboardingThatIsCancelledLeavesNothing gives up at each sign of progress.
+func TestAnOnboardingThatIsCancelledLeavesNothing(t *testing.T) {
+	onEach(t, func(t *testing.T, server enginetest.Server) {
+		b := open(t, server, nil)
+		for at := 0; ; at++ {
+			ctx, cancel := context.WithCancel(t.Context())
+			stream, err := b.client.OnboardTenant(ctx, b.request())
+			require.NoError(t, err)
+			seen, done := 0, false
+			for err == nil {
+				var msg *lockstepv1.OnboardTenantResponse
+				if msg, err = stream.Recv(); err == nil && seen == at {
+					cancel()
+				}
+				done = done || msg.GetResult() != nil
+				seen++
+			}
+			cancel()
+			if done {
+				require.Greater(t, at, 5)
+				return
+			}
+			require.Eventually(t, func() bool { // the server may still be undoing
+				undo := b.request()
+				undo.Undo = true
+				_, _, err := b.onboard(t.Context(), undo)
+				reason := status.Fault(err).Reason
+				if reason == "ONBOARDING_FINISHED" { // it was too late: the answer was on its way
+					return true
+				}
+				return reason == control.ReasonTenantNotFound && len(b.things(t)) == 0
+			}, 30*time.Second, 20*time.Millisecond, "given up at message %d", at)
+			if _, err := b.store.GetTenant(t.Context(), b.id); err == nil {
+				return
+			}
+		}
+	})
+}
+
+// TestNobodyElseIsToldThePassword greps everything that an onboarding leaves
+// behind for the secrets: the store's files, the log, the audit chain, progress,
+// the tenant, errors.
+func TestNobodyElseIsToldThePassword(t *testing.T) {
+	onEach(t, func(t *testing.T, server enginetest.Server) {
+		b := open(t, server, nil)
+		stream, err := b.client.OnboardTenant(t.Context(), b.request())
+		require.NoError(t, err)
+		var said strings.Builder
+		var password string
+		for {
+			msg, err := stream.Recv()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			require.NoError(t, err)
+			if r := msg.GetResult(); r != nil {
+				require.Empty(t, password, "it is told once")
+				password = r.GetPassword()
+				r.Password = ""
+			}
+			said.WriteString(msg.String())
+		}
+		again := b.request()
+		_, _, err = b.onboard(t.Context(), again)
+		said.WriteString(err.Error())
+		said.WriteString(status.Fault(err).Error())
+		got, err := b.client.GetTenant(t.Context(), &lockstepv1.GetTenantRequest{Tenant: b.id})
+		require.NoError(t, err)
+		said.WriteString(got.String())
+		require.NoError(t, func() error { _, err := b.store.ExportAudit(t.Context(), &said, 0); return err }())
+		require.Contains(t, said.String(), "OnboardTenant")
+		said.WriteString(b.log.String())
+		files, err := filepath.Glob(b.file + "*")
+		require.NoError(t, err)
+		require.NotEmpty(t, files)
+		for _, name := range files {
+			data, err := os.ReadFile(name)
+			require.NoError(t, err)
+			said.Write(data)
+		}
+		require.Contains(t, said.String(), b.id, "it looks at the right files")
+		require.NotContains(t, said.String(), adminPassword)
+		if server.Engine != "sqlite" {
+			require.Len(t, password, 32)
+			require.NotContains(t, said.String(), password)
+		}
+	})
+}
+
+// TestARequestIsAnsweredAgain is about request ids.
+func TestARequestIsAnsweredAgain(t *testing.T) {
+	onEach(t, func(t *testing.T, server enginetest.Server) {
+		b := open(t, server, nil)
+		req := b.request()
+		req.RequestId = "one"
+		_, first, err := b.onboard(t.Context(), req)
+		require.NoError(t, err)
+		before := b.things(t)
+		_, again, err := b.onboard(t.Context(), req)
+		require.NoError(t, err)
+		require.True(t, again.GetRepeated())
+		require.Empty(t, again.GetPassword())
+		require.Equal(t, first.GetMade(), again.GetMade())
+		require.Equal(t, first.GetUser(), again.GetUser())
+		require.Equal(t, first.GetDatabase(), again.GetDatabase())
+		require.Equal(t, before, b.things(t))
+		req.Labels = map[string]string{"team": "hr"}
+		_, _, err = b.onboard(t.Context(), req)
+		require.Equal(t, control.ReasonRequestReused, status.Fault(err).Reason)
+	})
+}
