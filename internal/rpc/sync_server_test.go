@@ -37,6 +37,7 @@ type host struct {
 	url    string // of the server, with its administrator
 	prefix string
 	run    func(t testing.TB, statements ...string) // nil: there is no SQL for it
+	dsn    string                                   // of the server, as the test engines name it
 	dir    string                                   // of SQLite
 }
 
@@ -132,8 +133,8 @@ func (h host) target(t testing.TB, database string) string {
 	return u.String()
 }
 
-// hosts runs a test on every engine that can be had: two PostgreSQL, MySQL,
-// MariaDB, and a directory of SQLite files.
+// hosts runs a test on every engine that can be had: a directory of SQLite files,
+// MySQL, MariaDB, and the PostgreSQL servers.
 func hosts(t *testing.T, test func(t *testing.T, h host)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
@@ -142,7 +143,14 @@ func hosts(t *testing.T, test func(t *testing.T, h host)) {
 		require.NoError(t, os.Mkdir(dir, 0o700))
 		test(t, host{engine: dialect.SQLite, url: "sqlite:" + dir, prefix: "p", dir: dir})
 	})
-	for engine, scheme := range map[dialect.Engine]string{dialect.Postgres: "postgres", dialect.MySQL: "mysql", dialect.MariaDB: "mariadb"} {
+	serverHosts(t, test, dialect.Postgres, dialect.MySQL, dialect.MariaDB)
+}
+
+// serverHosts runs a test on every server of some engines.
+func serverHosts(t *testing.T, test func(t *testing.T, h host), engines ...dialect.Engine) {
+	t.Helper()
+	for _, engine := range engines {
+		scheme := string(engine)
 		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
 			for _, server := range enginetest.Servers(t, scheme) {
@@ -151,7 +159,7 @@ func hosts(t *testing.T, test func(t *testing.T, h host)) {
 					u, err := url.Parse(server.DSN)
 					require.NoError(t, err)
 					u.Scheme, u.Path = scheme, "" // the database of a server may be left out
-					h := host{engine: engine, prefix: "lsr" + strings.ToLower(rand.Text()[:10]), run: runOn(enginetest.Connect(t, server.DSN))}
+					h := host{engine: engine, dsn: server.DSN, prefix: "lsr" + strings.ToLower(rand.Text()[:10]), run: runOn(enginetest.Connect(t, server.DSN))}
 					u.User = url.UserPassword(h.admin(t, u.User.Username()), secret+"-Aa1")
 					h.url = u.String()
 					test(t, h)
@@ -159,6 +167,17 @@ func hosts(t *testing.T, test func(t *testing.T, h host)) {
 			}
 		})
 	}
+}
+
+// within runs statements in a database.
+func (h host) within(t testing.TB, database string, statements ...string) {
+	t.Helper()
+	u, err := url.Parse(h.dsn)
+	require.NoError(t, err)
+	u.Path = "/" + database
+	db := enginetest.Connect(t, u.String())
+	runOn(db)(t, statements...)
+	require.NoError(t, db.Close())
 }
 
 // runOn runs statements, in cleanups too.
