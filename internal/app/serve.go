@@ -21,7 +21,10 @@ import (
 // Bounds of connections of the HTTP API.
 const (
 	readHeaderTimeout = 10 * time.Second
+	readBodyTimeout   = 30 * time.Second
+	writePieceTimeout = time.Minute // of an answer; the whole of it takes as long as an execution
 	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
 )
 
 // serve runs the gRPC API and the HTTP API until the context is over.
@@ -105,7 +108,7 @@ func serveHTTP(ctx context.Context, lis net.Listener, server *rpc.Server, cfg co
 	if err != nil {
 		return err
 	}
-	options := []gateway.Option{gateway.WithMaxBodyBytes(cfg.MaxRequestBytes), gateway.WithMetrics(told.handler(), server.Authenticate)}
+	options := []gateway.Option{gateway.WithMaxBodyBytes(cfg.MaxRequestBytes), gateway.WithMetrics(told.handler(), server.Authenticate), gateway.WithPatience(readBodyTimeout, writePieceTimeout, time.Now)}
 	if cfg.DeveloperMode() {
 		options = append(options, gateway.WithLocalHosts())
 	}
@@ -120,6 +123,7 @@ func serveHTTP(ctx context.Context, lis net.Listener, server *rpc.Server, cfg co
 		Handler:           told.traceHTTP(handler),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
 		BaseContext:       func(net.Listener) context.Context { return alive },
 		ErrorLog:          slog.NewLogLogger(told.logger.Handler(), slog.LevelDebug), // handshakes of passers-by
 	}

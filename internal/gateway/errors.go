@@ -22,7 +22,10 @@ import (
 func handleError(
 	ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error,
 ) {
-	if len(grpcstatus.Convert(err).Details()) == 0 {
+	switch {
+	case tooSlow(ctx):
+		err = status.Of(errTooSlow()).Err()
+	case len(grpcstatus.Convert(err).Details()) == 0:
 		err = status.Of(unreadable(err)).Err()
 	}
 	for _, d := range grpcstatus.Convert(err).Details() {

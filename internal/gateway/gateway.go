@@ -27,6 +27,7 @@ type Option func(*options)
 
 type options struct {
 	bodyBytes    int64
+	patience     func(http.Handler) http.Handler
 	metrics      http.Handler
 	authenticate Authenticate
 	localHosts   bool
@@ -57,7 +58,7 @@ func WithLocalHosts() Option { return func(o *options) { o.localHosts = true } }
 // New returns the handler of the HTTP API in front of a gRPC connection, which
 // rpc.Server.ConnectGateway made.
 func New(ctx context.Context, conn grpc.ClientConnInterface, opts ...Option) (http.Handler, error) {
-	o := options{bodyBytes: defaultBodyBytes}
+	o := options{bodyBytes: defaultBodyBytes, patience: func(h http.Handler) http.Handler { return h }}
 	for _, option := range opts {
 		option(&o)
 	}
@@ -95,7 +96,7 @@ func New(ctx context.Context, conn grpc.ClientConnInterface, opts ...Option) (ht
 	if o.metrics != nil {
 		root.Handle("GET /metrics", sameOrigin(viewers(o.metrics, o.authenticate)))
 	}
-	root.Handle("/v1/", http.MaxBytesHandler(sameOrigin(mux), o.bodyBytes))
+	root.Handle("/v1/", http.MaxBytesHandler(o.patience(sameOrigin(mux)), o.bodyBytes))
 	if o.localHosts {
 		return localHosts(root), nil
 	}

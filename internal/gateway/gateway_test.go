@@ -61,7 +61,7 @@ func (fakeModules) Versions(_ context.Context, path string) ([]module.Info, erro
 	return []module.Info{{Version: "v1.0.0"}}, nil
 }
 
-func serve(t *testing.T, m migrate.Migrator) string {
+func serve(t *testing.T, m migrate.Migrator, options ...gateway.Option) string {
 	t.Helper()
 	server, err := rpc.NewServer(rpc.Config{
 		Migrator: m, Modules: fakeModules{}, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
@@ -70,7 +70,7 @@ func serve(t *testing.T, m migrate.Migrator) string {
 	require.NoError(t, err)
 	conn, err := server.Connect(context.Background())
 	require.NoError(t, err)
-	handler, err := gateway.New(context.Background(), conn)
+	handler, err := gateway.New(context.Background(), conn, options...)
 	require.NoError(t, err)
 	web := httptest.NewServer(handler)
 	t.Cleanup(func() {

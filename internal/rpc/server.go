@@ -32,6 +32,12 @@ type Server struct {
 // maxStreams bounds the calls at a time of one connection.
 const maxStreams = 1000
 
+// What is read of a connection before anybody knows who calls.
+const (
+	maxHeaderBytes   = 64 << 10 // tokens of identity providers are long
+	handshakeTimeout = 20 * time.Second
+)
+
 // NewServer makes a server; it listens nowhere yet.
 func NewServer(cfg Config) (*Server, error) {
 	if cfg.Migrator == nil || cfg.Modules == nil || cfg.Logger == nil || cfg.Now == nil {
@@ -60,6 +66,8 @@ func NewServer(cfg Config) (*Server, error) {
 		grpc.WaitForHandlers(true), // a call that was cut off rolls back before the process ends
 		grpc.MaxRecvMsgSize(cfg.MaxRequestBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.MaxSendMsgSize(cfg.MaxMessageBytes),
 		grpc.ChainUnaryInterceptor(c.unary()...),
 		grpc.ChainStreamInterceptor(c.stream()...),

@@ -1,0 +1,4 @@
+package gateway
+
+// Patient is patient, for tests.
+var Patient = patient
