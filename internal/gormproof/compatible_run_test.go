@@ -70,7 +70,11 @@ func (c *compatible) next(t *testing.T, r *rand.Rand, name strategy.Name, g gram
 		edits = 2 // more break everything
 	}
 	for range 8 {
-		target, err := c.engine.Dialect.Lower(evolve.Schema(r, neutral, strings.ToLower(g.Prefix), edits))
+		later := evolve.Schema(r, neutral, strings.ToLower(g.Prefix), edits)
+		if r.IntN(2) == 0 {
+			later = evolve.Defaults(r, later)
+		}
+		target, err := c.engine.Dialect.Lower(later)
 		if err != nil {
 			continue
 		}

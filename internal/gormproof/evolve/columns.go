@@ -57,6 +57,32 @@ func (e *editor) changeColumn(t *schema.Table) {
 	}
 }
 
+// changeDefault gives a column another default, or none: it may be under a key or an
+// index, which nothing of that concerns.
+func (e *editor) changeDefault(t *schema.Table) {
+	if cols := defaulted(t); len(cols) > 0 {
+		e.otherDefault(pick(e, cols))
+	}
+}
+
+func (e *editor) otherDefault(c *schema.Column) {
+	c.Default = nil
+	if !e.chance(4) {
+		c.Default = e.literal(c.Type)
+	}
+}
+
+// defaulted returns the columns with a default that no primary key holds.
+func defaulted(t *schema.Table) []*schema.Column {
+	var out []*schema.Column
+	for _, c := range t.Columns {
+		if c.Default != nil && !c.AutoIncrement && !slices.Contains(t.PrimaryKey, c.Name) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // wider is a type that holds every value of t, or t itself.
 func wider(t schema.Type) schema.Type {
 	switch t.Kind {

@@ -22,6 +22,19 @@ func Schema(r *rand.Rand, s *schema.Schema, prefix string, n int) *schema.Schema
 	return e.schema
 }
 
+// Defaults returns a copy of s in which each column that has a default, but is no
+// key's, has another or none: a change that only those notice who leave the column
+// out, so that chance alone would seldom try it.
+func Defaults(r *rand.Rand, s *schema.Schema) *schema.Schema {
+	e := &editor{rand: r, schema: s.Clone()}
+	for _, t := range e.schema.Tables {
+		for _, c := range defaulted(t) {
+			e.otherDefault(c)
+		}
+	}
+	return e.schema
+}
+
 type editor struct {
 	rand   *rand.Rand
 	schema *schema.Schema
@@ -42,7 +55,7 @@ func (e *editor) edit() {
 	t := pick(e, e.schema.Tables)
 	edits := []func(*schema.Table){
 		e.addTable, e.addColumn, e.addColumn, e.addColumn, e.addIndex, e.dropNamed, e.comment, e.rename,
-		e.changeColumn, e.changeColumn, e.changeColumn, e.dropColumn,
+		e.changeColumn, e.changeColumn, e.changeColumn, e.changeDefault, e.dropColumn,
 	}
 	pick(e, edits)(t)
 }

@@ -32,6 +32,7 @@ func (s *session) write(sch *schema.Schema, links []link) {
 	s.do(label(sch, "create a batch"), func(tx *gorm.DB) (any, error) {
 		return batch.Interface(), tx.Create(batch.Interface()).Error
 	})
+	s.leaveOut(sch, links)
 	rows := s.rows[sch.ModelType]
 	if len(sch.PrimaryFields) == 0 || len(rows) == 0 {
 		return
@@ -40,6 +41,38 @@ func (s *session) write(sch *schema.Schema, links []link) {
 	s.save(sch, rows[len(rows)-1])
 	s.upsert(sch, rows[0])
 	s.join(sch, rows[0])
+}
+
+// leaveOut inserts rows without the columns that have a default: one by one, and all
+// of them at once. What the database puts there is what the code was compiled with,
+// and reads back. Columns without a default are GORM's to fill; who leaves those out
+// by hand is not held to anything where a default is new.
+func (s *session) leaveOut(sch *schema.Schema, links []link) {
+	var names []string
+	for _, f := range sch.Fields {
+		if f.DBName != "" && f.Creatable && f.HasDefaultValue && !f.PrimaryKey && !f.AutoIncrement && !s.refers(f, links) {
+			names = append(names, f.DBName)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	sets := [][]string{names}
+	if len(names) > 1 {
+		for _, name := range names {
+			sets = append(sets, []string{name})
+		}
+	}
+	for _, left := range sets {
+		row := s.fresh(sch, links)
+		s.do(label(sch, "create without "+strings.Join(left, ",")), func(tx *gorm.DB) (any, error) {
+			if err := tx.Omit(left...).Create(row.Interface()).Error; err != nil || len(sch.PrimaryFields) == 0 {
+				return nil, err
+			}
+			stored := reflect.New(sch.ModelType).Interface()
+			return stored, byKey(tx, sch, row).Take(stored).Error
+		})
+	}
 }
 
 // update sets single columns, each by itself, and then several at once.
