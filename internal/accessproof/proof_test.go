@@ -32,8 +32,6 @@ type tenant struct {
 	engine string
 	target string // as lockstep names it
 	db     *gorm.DB
-
-	planned *planned // for an engine that the program does not serve yet
 }
 
 // eachEngine runs a test on a fresh tenant of every engine at hand.
@@ -79,7 +77,7 @@ func connect(t testing.TB, engine, target string) tenant {
 	pool, err := db.DB()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = pool.Close() })
-	return tenant{engine: engine, target: target, db: db, planned: newPlanned(engine)}
+	return tenant{engine: engine, target: target, db: db}
 }
 
 // binary is the program, built once from this tree. It runs as a process of its
@@ -135,26 +133,12 @@ func (l lockstep) run(t testing.TB, args ...string) string {
 	return out.String()
 }
 
-// serves tells whether the program serves a tenant's engine.
-func (l lockstep) serves(t testing.TB, tn tenant) bool {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary, "preview", "--module", v1Module, "--target", tn.target)
-	cmd.Env = l.env
-	out, err := cmd.CombinedOutput()
-	return err == nil || !bytes.Contains(out, []byte("ENGINE_UNSUPPORTED"))
-}
-
 var digest = regexp.MustCompile(`"digest": *"([^"]+)"`)
 
 // bring brings a tenant to a module's version, as an operator would: preview,
 // then execute just that.
 func (l lockstep) bring(t testing.TB, tn tenant, module, strategy string) {
 	t.Helper()
-	if tn.planned != nil && !l.serves(t, tn) {
-		t.Logf("the program does not serve %s yet: the test runs the statements of its plan", tn.engine)
-		tn.planned.bring(t, tn, module, strategy)
-		return
-	}
 	args := []string{"--module", module, "--target", tn.target, "--strategy", strategy, "--format", "json"}
 	found := digest.FindStringSubmatch(l.run(t, append([]string{"preview"}, args...)...))
 	require.NotNil(t, found, "a preview tells its digest")
