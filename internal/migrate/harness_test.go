@@ -183,6 +183,7 @@ func dialects(wrap func(driver.Connector) driver.Connector) map[dialect.Engine]d
 type lab struct {
 	name       string
 	journalled bool                      // the engine commits DDL by itself
+	another    bool                      // another server of the engine was there before it
 	fresh      func(t testing.TB) string // target URL of a tenant that does not exist yet
 }
 
@@ -198,9 +199,9 @@ func eachTransactional(t *testing.T, test func(t *testing.T, l lab)) {
 		test(t, lab{name: "sqlite", fresh: func(t testing.TB) string { return enginetest.SQLite(t) }})
 	})
 	t.Run("postgres", func(t *testing.T) {
-		for _, server := range enginetest.Postgres(t) {
+		for i, server := range enginetest.Postgres(t) {
 			t.Run(server.Name, func(t *testing.T) {
-				test(t, lab{name: server.Name, fresh: func(t testing.TB) string {
+				test(t, lab{name: server.Name, another: i > 0, fresh: func(t testing.TB) string {
 					_, target := enginetest.UnusedSchema(t, server)
 					return target
 				}})
