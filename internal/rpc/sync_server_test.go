@@ -105,20 +105,20 @@ func (h host) admin(t testing.TB, name string) string {
 
 // grant and revoke a privilege on a database.
 func (h host) grant(t testing.TB, user, database string) {
-	h.privilege(t, "GRANT", "TO", user, database)
+	h.privilege(t, "GRANT", "TO", h.account(user), database)
 }
 
 func (h host) revoke(t testing.TB, user, database string) {
-	h.privilege(t, "REVOKE", "FROM", user, database)
+	h.privilege(t, "REVOKE", "FROM", h.account(user), database)
 }
 
-func (h host) privilege(t testing.TB, verb, to, user, database string) {
+func (h host) privilege(t testing.TB, verb, to, grantee, database string) {
 	t.Helper()
 	if h.engine == dialect.Postgres {
-		h.run(t, verb+" CREATE ON DATABASE "+h.quote(database)+" "+to+" "+h.account(user))
+		h.run(t, verb+" CREATE ON DATABASE "+h.quote(database)+" "+to+" "+grantee)
 		return
 	}
-	h.run(t, verb+" SELECT, INSERT ON "+h.quote(database)+".* "+to+" "+h.account(user))
+	h.run(t, verb+" SELECT, INSERT ON "+h.quote(database)+".* "+to+" "+grantee)
 }
 
 // target is the URL of a database there, without a password.

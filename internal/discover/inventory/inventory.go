@@ -294,7 +294,15 @@ func onServer(server dialect.Target, t *control.Tenant) (string, bool) {
 	if server.Engine != dialect.SQLite {
 		return t.Database, true
 	}
-	rel, err := filepath.Rel(server.Database, t.Database)
+	dir, err := filepath.Abs(server.Database) // as the dialect opens both
+	if err != nil {
+		return "", false
+	}
+	file, err := filepath.Abs(t.Database)
+	if err != nil {
+		return "", false
+	}
+	rel, err := filepath.Rel(dir, file)
 	if err != nil || !filepath.IsLocal(rel) || rel == "." {
 		return "", false
 	}
