@@ -174,3 +174,26 @@ func TestDescendingIndexesByVersion(t *testing.T) {
 		assert.Equal(t, want, low.Tables[0].Indexes[0].Parts[0].Desc, v.String())
 	}
 }
+
+// TestFoldedNames: a server that folds the names of tables tells them in lower case
+// (lower_case_table_names=1) or as they were made (2), and means the one asked for.
+func TestFoldedNames(t *testing.T) {
+	t.Parallel()
+	asked := []string{"orderLINES", "OrderLines", "users"}
+	for _, c := range []struct {
+		folds      bool
+		told, want string
+	}{
+		{false, "OrderLines", "OrderLines"},
+		{false, "orderlines", ""},
+		{true, "orderlines", "orderLINES"},
+		{true, "OrderLines", "OrderLines"},
+		{true, "USERS", "users"},
+		{true, "other", ""},
+	} {
+		i := &inspection{asked: asked, folds: c.folds}
+		assert.Equal(t, c.want, i.promised(c.told), "%v %s", c.folds, c.told)
+	}
+	assert.Equal(t, "acme", (&session{database: "Acme", folds: true}).lockOwner())
+	assert.Equal(t, "Acme", (&session{database: "Acme"}).lockOwner())
+}

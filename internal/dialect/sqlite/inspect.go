@@ -16,7 +16,7 @@ import (
 func (d *Dialect) Inspect(ctx context.Context, q dialect.Querier, tables []string) (*schema.Schema, error) {
 	i := &inspection{
 		q: q, names: jsonList(tables), out: &schema.Schema{Engine: string(dialect.SQLite)},
-		byName: map[string]*inspected{}, asked: map[string]string{},
+		byName: map[string]*inspected{}, exact: tables, asked: map[string]string{},
 	}
 	for _, t := range tables {
 		i.asked[foldASCII(t)] = t
@@ -37,7 +37,8 @@ func (*Dialect) Compare(promised, found *schema.Table) []string {
 type inspection struct {
 	q      dialect.Querier
 	names  string
-	asked  map[string]string
+	exact  []string          // the names asked for
+	asked  map[string]string // the same, by their folded form
 	out    *schema.Schema
 	byName map[string]*inspected // by the name in the database
 }
@@ -60,7 +61,11 @@ func (i *inspection) tables(ctx context.Context) error {
 		if err := rows.Scan(&name, &text); err != nil {
 			return err
 		}
-		t := &inspected{Table: &schema.Table{Name: i.asked[foldASCII(name)]}, text: parseTable(text), keys: map[int]string{}}
+		called := name
+		if !slices.Contains(i.exact, name) { // both names of a rename may be asked for
+			called = i.asked[foldASCII(name)]
+		}
+		t := &inspected{Table: &schema.Table{Name: called}, text: parseTable(text), keys: map[int]string{}}
 		t.Checks, t.ForeignKeys = t.text.checks, t.text.foreignKeys
 		i.byName[name] = t
 		i.out.Tables = append(i.out.Tables, t.Table)
