@@ -33,6 +33,9 @@ ORDER BY c.relname COLLATE "C"`, func(rows *sql.Rows) error {
 	return out, nil
 }
 
+// No index of the catalogue leads from a table to the foreign keys that refer to it,
+// but each of them depends on the columns that it refers to, and pg_depend has one
+// from there: https://www.postgresql.org/docs/current/catalog-pg-depend.html
 const referrersQuery = `
 SELECT CASE WHEN o.relnamespace = c.relnamespace THEN '' ELSE n.nspname || '.' END || o.relname, con.conname::text, c.relname::text,
        (SELECT coalesce(json_agg(a.attname ORDER BY u.ord), '[]')::text FROM unnest(con.conkey) WITH ORDINALITY u(att, ord)
@@ -41,7 +44,9 @@ SELECT CASE WHEN o.relnamespace = c.relnamespace THEN '' ELSE n.nspname || '.' E
         JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = u.att),
        con.confdeltype::text, con.confupdtype::text
 FROM ` + wantedTables + `
-JOIN pg_constraint con ON con.confrelid = c.oid AND con.contype = 'f' AND con.conparentid = 0
+CROSS JOIN LATERAL (SELECT DISTINCT p.objid FROM pg_depend p
+  WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = c.oid AND p.classid = 'pg_constraint'::regclass OFFSET 0) dep
+JOIN pg_constraint con ON con.oid = dep.objid AND con.confrelid = c.oid AND con.contype = 'f' AND con.conparentid = 0
 JOIN pg_class o ON o.oid = con.conrelid
 JOIN pg_namespace n ON n.oid = o.relnamespace
 WHERE NOT (o.relnamespace = c.relnamespace AND o.relname = ANY ($1::text[]))

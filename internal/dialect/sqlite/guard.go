@@ -99,17 +99,34 @@ const mismatch = 1
 // refer to nothing: https://www.sqlite.org/pragma.html#pragma_foreign_key_check
 func orphans(ctx context.Context, q dialect.Querier) (map[string]int, error) {
 	var tables []string
-	err := scanEach(ctx, q, `SELECT name FROM sqlite_master m WHERE type = 'table'
-		AND EXISTS (SELECT 1 FROM pragma_foreign_key_list(m.name)) ORDER BY 1`, nil, func(rows *sql.Rows) error {
+	out := map[string]int{}
+	err := scanEach(ctx, q, `SELECT name FROM `+withForeignKeys+` m WHERE EXISTS (SELECT 1 FROM pragma_foreign_key_list(m.name)) ORDER BY 1`, nil, func(rows *sql.Rows) error {
 		var name string
 		err := rows.Scan(&name)
-		tables = append(tables, name)
+		tables, out[name] = append(tables, name), 0
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]int{}
+	err = scanEach(ctx, q, `SELECT "table", count(*) FROM pragma_foreign_key_check GROUP BY 1`, nil, func(rows *sql.Rows) error {
+		var name string
+		var n int
+		err := rows.Scan(&name, &n)
+		out[name] = n
+		return err
+	})
+	if err == nil {
+		return out, nil
+	}
+	if primaryCode(err) != codeError {
+		return nil, err
+	}
+	return out, orphansByTable(ctx, q, tables, out)
+}
+
+// orphansByTable counts where a table cannot be counted: that ends the count of all.
+func orphansByTable(ctx context.Context, q dialect.Querier, tables []string, out map[string]int) error {
 	for _, table := range tables {
 		var n int
 		err := scanOne(ctx, q, "SELECT count(*) FROM pragma_foreign_key_check(?1)", []any{table}, &n)
@@ -117,12 +134,12 @@ func orphans(ctx context.Context, q dialect.Querier) (map[string]int, error) {
 		case err != nil && primaryCode(err) == codeError:
 			out[table] = mismatch
 		case err != nil:
-			return nil, err
+			return err
 		default:
 			out[table] = n
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // moreOrphans returns the tables that have more orphans than before, sorted. A

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"maps"
 	"slices"
 	"strings"
 
@@ -73,9 +74,15 @@ func (i *inspection) tables(ctx context.Context) error {
 	})
 }
 
+// perTable calls a pragma function x for each of the tables that were found. It goes
+// from their names to the schema in memory; sqlite_master has no index, and is read
+// twice in all, however many tables there are beside these.
+const perTable = " FROM json_each(?1) m CROSS JOIN "
+
 func (i *inspection) columns(ctx context.Context) error {
-	err := i.each(ctx, `SELECT m.name, x.name, x.type, x."notnull", x.dflt_value, x.pk
-		FROM sqlite_master m JOIN pragma_table_xinfo(m.name) x WHERE`+named+"ORDER BY m.name, x.cid", func(rows *sql.Rows) error {
+	i.names = jsonList(slices.Sorted(maps.Keys(i.byName)))
+	err := i.each(ctx, `SELECT m.value, x.name, x.type, x."notnull", x.dflt_value, x.pk`+perTable+`pragma_table_xinfo(m.value) x
+		ORDER BY m.value, x.cid`, func(rows *sql.Rows) error {
 		var table string
 		var notNull bool
 		var def sql.NullString
@@ -119,24 +126,26 @@ func defaultLiteral(text string) string {
 }
 
 func (i *inspection) indexes(ctx context.Context) error {
-	err := i.each(ctx, `SELECT m.name, l.name, l."unique", l.origin, l.partial, x.seqno, coalesce(x.name, ''), x."desc",
-		CASE x.coll WHEN 'BINARY' THEN '' ELSE coalesce(x.coll, '') END, coalesce(s.sql, '')
-		FROM sqlite_master m JOIN pragma_index_list(m.name) l JOIN pragma_index_xinfo(l.name) x
-		LEFT JOIN sqlite_master s ON s.type = 'index' AND s.name = l.name
-		WHERE x.key = 1 AND l.origin <> 'pk' AND`+named+"ORDER BY m.name, l.name, x.seqno", func(rows *sql.Rows) error {
-		var table, origin, text string
+	indexes, err := i.indexTexts(ctx)
+	if err != nil {
+		return err
+	}
+	err = i.each(ctx, `SELECT m.value, l.name, l."unique", l.origin, l.partial, x.seqno, coalesce(x.name, ''), x."desc",
+		CASE x.coll WHEN 'BINARY' THEN '' ELSE coalesce(x.coll, '') END`+perTable+`pragma_index_list(m.value) l CROSS JOIN pragma_index_xinfo(l.name) x
+		WHERE x.key = 1 AND l.origin <> 'pk' ORDER BY m.value, l.name, x.seqno`, func(rows *sql.Rows) error {
+		var table, origin string
 		var partial bool
 		var seq int
 		x := &schema.Index{}
 		var part schema.IndexPart
-		if err := rows.Scan(&table, &x.Name, &x.Unique, &origin, &partial, &seq, &part.Column, &part.Desc, &part.Collate, &text); err != nil {
+		if err := rows.Scan(&table, &x.Name, &x.Unique, &origin, &partial, &seq, &part.Column, &part.Desc, &part.Collate); err != nil {
 			return err
 		}
 		t := i.byName[table]
 		if t == nil {
 			return nil
 		}
-		texts, where := indexTexts(text)
+		texts, where := indexTexts(indexes[x.Name])
 		if partial {
 			x.Where = where
 		}
@@ -159,6 +168,19 @@ func (i *inspection) indexes(ctx context.Context) error {
 		t.nameUniques()
 	}
 	return err
+}
+
+// indexTexts are the texts of the tables' indexes by their names.
+func (i *inspection) indexTexts(ctx context.Context) (map[string]string, error) {
+	out := map[string]string{}
+	err := i.each(ctx, `SELECT m.name, m.sql FROM sqlite_master m
+		WHERE m.type = 'index' AND m.sql IS NOT NULL AND m.tbl_name IN (SELECT value FROM json_each(?1))`, func(rows *sql.Rows) error {
+		var name, text string
+		err := rows.Scan(&name, &text)
+		out[name] = text
+		return err
+	})
+	return out, err
 }
 
 // nameUniques gives unique constraints, which SQLite calls sqlite_autoindex_…,
@@ -184,8 +206,8 @@ func (t *inspected) nameUniques() {
 func (i *inspection) foreignKeys(ctx context.Context) error {
 	truth := map[string][]*schema.ForeignKey{}
 	last := map[string]int{}
-	err := i.each(ctx, `SELECT m.name, f.id, f."table", f."from", coalesce(f."to", ''), f.on_update, f.on_delete
-		FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f WHERE`+named+"ORDER BY m.name, f.id, f.seq", func(rows *sql.Rows) error {
+	err := i.each(ctx, `SELECT m.value, f.id, f."table", f."from", coalesce(f."to", ''), f.on_update, f.on_delete`+perTable+`pragma_foreign_key_list(m.value) f
+		ORDER BY m.value, f.id, f.seq`, func(rows *sql.Rows) error {
 		var table, ref, from, to, onUpdate, onDelete string
 		var id int
 		if err := rows.Scan(&table, &id, &ref, &from, &to, &onUpdate, &onDelete); err != nil {

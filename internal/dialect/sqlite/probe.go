@@ -159,7 +159,8 @@ const compound = 250
 func (d *Dialect) Sizes(ctx context.Context, q dialect.Querier, tables []string) (map[string]dialect.Size, error) {
 	out := make(map[string]dialect.Size, len(tables))
 	var found []string
-	err := scanEach(ctx, q, `SELECT m.name, coalesce((SELECT sum(s.pgsize) FROM sqlite_master o JOIN dbstat('main', 1) s ON s.name = o.name WHERE o.tbl_name = m.name), 0)
+	err := scanEach(ctx, q, `SELECT m.name, coalesce((SELECT sum(s.pgsize) FROM
+		(SELECT m.name AS name UNION ALL SELECT l.name FROM pragma_index_list(m.name) l) o CROSS JOIN dbstat('main', 1) s WHERE s.name = o.name), 0)
 		FROM sqlite_master m WHERE m.type = 'table' AND m.name IN (SELECT value FROM json_each(?1))`, []any{jsonList(tables)}, func(rows *sql.Rows) error {
 		var name string
 		var size dialect.Size
