@@ -83,6 +83,44 @@ func TestTheDatabaseIsMadeOnlyWhenAsked(t *testing.T) {
 	})
 }
 
+// TestAnEmptyDatabaseIsUnmade: what Begin made and nothing came into goes again, and
+// nothing else does.
+func TestAnEmptyDatabaseIsUnmade(t *testing.T) {
+	each(t, func(t *testing.T, server enginetest.Server, opts ...mysql.Option) {
+		begin := func(raw string) (dialect.Session, dialect.Tx) {
+			s := open(t, raw, opts...)
+			tx, err := s.Begin(t.Context(), dialect.TxOptions{CreateNamespace: true})
+			require.NoError(t, err)
+			return s, tx
+		}
+		exists := func(name string) bool {
+			return one(t, enginetest.Connect(t, server.DSN), "SELECT count(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?", name) == "1"
+		}
+		name, raw := enginetest.UnusedDatabase(t, server)
+		s, tx := begin(raw)
+		assert.True(t, exists(name))
+		require.NoError(t, tx.Rollback(t.Context()))
+		assert.False(t, exists(name))
+		tx, err := s.Begin(t.Context(), dialect.TxOptions{CreateNamespace: true})
+		require.NoError(t, err, "and is made again")
+		_, err = tx.ExecContext(t.Context(), "CREATE TABLE t (a int)")
+		require.NoError(t, err)
+		require.NoError(t, tx.Rollback(t.Context()))
+		assert.True(t, exists(name), "somebody's table")
+		_, err = s.ExecContext(t.Context(), "DROP TABLE t")
+		require.NoError(t, err)
+		_, tx = begin(raw)
+		require.NoError(t, tx.Rollback(t.Context()))
+		assert.True(t, exists(name), "it was there before")
+
+		name, raw = enginetest.UnusedDatabase(t, server)
+		_, tx = begin(raw)
+		require.NoError(t, tx.Commit(t.Context()))
+		require.NoError(t, tx.Rollback(t.Context()))
+		assert.True(t, exists(name), "committed")
+	})
+}
+
 func TestSessionsSpeakOneSQL(t *testing.T) {
 	each(t, func(t *testing.T, server enginetest.Server, opts ...mysql.Option) {
 		s := open(t, enginetest.FreshDatabase(t, server), opts...)

@@ -22,6 +22,7 @@ type tx struct {
 	opts    dialect.TxOptions
 	done    bool
 	lockSet bool // the session's timeouts are changed
+	made    bool // the tenant's database did not exist before
 }
 
 // Begin implements dialect.Session. The lock is a named one of the server, bound
@@ -54,6 +55,9 @@ func (t *tx) abandon(ctx context.Context, err error) error {
 	return f
 }
 
+// databaseExists is ER_DB_CREATE_EXISTS.
+const databaseExists = 1007
+
 // database creates the tenant's database when asked to. It is the lock's first
 // act, and the only DDL that an execution runs outside its plan.
 func (t *tx) database(ctx context.Context) error {
@@ -61,9 +65,11 @@ func (t *tx) database(ctx context.Context) error {
 		return nil
 	}
 	if t.opts.CreateNamespace {
-		if _, err := t.s.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS "+quote(t.s.database)+" CHARACTER SET utf8mb4"); err != nil {
+		_, err := t.s.ExecContext(ctx, "CREATE DATABASE "+quote(t.s.database)+" CHARACTER SET utf8mb4")
+		if err != nil && numberOf(err) != databaseExists {
 			return err
 		}
+		t.made = err == nil
 	}
 	if _, err := t.s.ExecContext(ctx, "USE "+quote(t.s.database)); err != nil {
 		return err // another session may have created it meanwhile
@@ -198,13 +204,39 @@ func (t *tx) Commit(ctx context.Context) error {
 	return nil
 }
 
-// Rollback implements dialect.Tx: it gives the lock back, and undoes nothing.
-// When the connection no longer answers, it is ended on the server.
+// Rollback implements dialect.Tx: it gives the lock back, and undoes nothing but a
+// database that Begin made, if it is empty. When the connection no longer answers,
+// it is ended on the server, and an empty database may stay.
 func (t *tx) Rollback(ctx context.Context) error {
 	if !t.done {
+		t.unmake(ctx)
 		t.end(ctx)
 	}
 	return nil
+}
+
+// somethingIn finds what a database holds.
+const somethingIn = `
+SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()
+UNION ALL SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()
+UNION ALL SELECT 1 FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE() LIMIT 1`
+
+// unmake drops the database that this execution made and left empty, while it holds
+// the tenant's lock.
+func (t *tx) unmake(ctx context.Context) {
+	if !t.made {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	defer cancel()
+	empty := true
+	err := dialect.QueryText(ctx, t.s, somethingIn, func([]sql.NullString) error { empty = false; return nil })
+	if err != nil || !empty {
+		return
+	}
+	if _, err := t.s.ExecContext(ctx, "DROP DATABASE "+quote(t.s.database)); err == nil {
+		t.s.missing = true
+	}
 }
 
 // endTime bounds the end of an execution whose caller's context is dead.
