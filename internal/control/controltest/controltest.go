@@ -47,6 +47,7 @@ func Run(t *testing.T, h Harness) {
 		{"Sync", syncs},
 		{"SyncsDoNotInterleave", syncsDoNotInterleave},
 		{"TenantFates", fates},
+		{"LongSyncs", longSyncs},
 		{"ForgottenTenant", forgotten},
 		{"Onboardings", onboardings},
 		{"OnboardingsAndSyncs", onboardingsAndSyncs},

@@ -1,7 +1,9 @@
 package controltest
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -215,6 +217,34 @@ func fates(t *testing.T, h Harness) {
 	result, err = s.ApplySync(t.Context(), "eu1", 2, control.Delta{Tenants: &control.TenantFates{Returned: []control.TenantAt{at}}})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"acme"}, result.TenantsReturned)
+}
+
+// slow is a store that is far away: each query takes a while.
+type slow struct{ by time.Duration }
+
+func (o slow) Query(ctx context.Context, _ string) (context.Context, func(error)) {
+	time.Sleep(o.by)
+	return ctx, func(error) {}
+}
+
+// longSyncs: a sync has time for all that it writes, however far the store is.
+func longSyncs(t *testing.T, h Harness) {
+	p := newPlace(t, h)
+	newServer(t, p.open(t), "eu1")
+	cfg := p.config()
+	cfg.QueryDeadline, cfg.Observer = 500*time.Millisecond, slow{by: 3 * time.Millisecond}
+	s, err := h.Open(t.Context(), p.url, cfg, nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	names := make([]string, 400)
+	for i := range names {
+		names[i] = numbered("db", i)
+	}
+	d := appeared(names...)
+	d.Tenants = &control.TenantFates{}
+	result, err := s.ApplySync(t.Context(), "eu1", 0, d)
+	require.NoError(t, err)
+	assert.Equal(t, 400, result.Changes)
 }
 
 // forgotten: a registration that is taken back leaves nothing.

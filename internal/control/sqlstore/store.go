@@ -46,7 +46,8 @@ type Config struct {
 	// Pool is told of each pool of connections; nil: nobody is.
 	Pool   func(name string, db *sql.DB) error
 	Logger *slog.Logger // nil: silent
-	// QueryDeadline bounds each query, and twice of it each transaction; 0: 10 s.
+	// QueryDeadline bounds each query, and twice of it each transaction, but for
+	// syncs, which get more time for each change; 0: 10 s.
 	QueryDeadline time.Duration
 	NewID         func() string // of tokens, operations and requests; nil: random
 }

@@ -3,17 +3,23 @@ package sqlstore
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/lockstepdb/lockstep/internal/control"
 	"github.com/lockstepdb/lockstep/internal/control/sqlstore/query"
 	"github.com/lockstepdb/lockstep/internal/fault"
 )
 
+// perChange is how much longer a transaction may take for each change of a sync:
+// two queries, to a store that is far away.
+const perChange = 10 * time.Millisecond
+
 // ApplySync implements control.SyncStore. The server's row is what two syncs
 // meet at: it moves to the next generation first, and only from the expected one.
 func (s *Store) ApplySync(ctx context.Context, serverID string, generation int64, d control.Delta) (*control.SyncResult, error) {
 	var out *control.SyncResult
-	err := s.write(ctx, func(ctx context.Context, q query.Queries) error {
+	changes := len(d.Databases) + len(d.Users) + len(d.Privileges)
+	err := s.writeWithin(ctx, s.limit()+time.Duration(changes)*perChange, func(ctx context.Context, q query.Queries) error {
 		w := &syncWriter{s: s, q: q, server: serverID, generation: generation + 1, at: micros(s.now()), out: &control.SyncResult{}}
 		if err := w.advance(ctx, d.Facts); err != nil {
 			return err

@@ -88,8 +88,16 @@ const (
 // write runs a transaction that writes, and runs it anew when it lost against
 // another one. work may be called several times.
 func (s *Store) write(ctx context.Context, work func(ctx context.Context, q query.Queries) error) error {
+	return s.writeWithin(ctx, s.limit(), work)
+}
+
+// limit is how long a transaction of a few queries may take.
+func (s *Store) limit() time.Duration { return 2 * s.cfg.QueryDeadline }
+
+// writeWithin is write for a transaction that may take so long.
+func (s *Store) writeWithin(ctx context.Context, limit time.Duration, work func(ctx context.Context, q query.Queries) error) error {
 	for attempt, wait := 1, firstBackoff; ; attempt, wait = attempt+1, 2*wait {
-		err := s.transact(ctx, true, work)
+		err := s.transact(ctx, true, limit, work)
 		if err == nil || !again(err) || attempt == attempts {
 			return err
 		}
@@ -110,11 +118,13 @@ func again(err error) bool {
 
 // look runs a transaction that reads one state of the store.
 func (s *Store) look(ctx context.Context, work func(ctx context.Context, q query.Queries) error) error {
-	return s.transact(ctx, false, work)
+	return s.transact(ctx, false, s.limit(), work)
 }
 
-func (s *Store) transact(ctx context.Context, write bool, work func(ctx context.Context, q query.Queries) error) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*s.cfg.QueryDeadline)
+func (s *Store) transact(
+	ctx context.Context, write bool, limit time.Duration, work func(ctx context.Context, q query.Queries) error,
+) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var tx Tx
 	err := s.watch(ctx, "Begin", func(context.Context) (err error) {
