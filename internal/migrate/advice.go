@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
-	"github.com/lockstepdb/lockstep/internal/diff"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/plan"
 	"github.com/lockstepdb/lockstep/internal/strategy"
@@ -36,18 +35,11 @@ func advise(f *fault.Error, p *plan.Plan, st *plan.Statement, online bool) {
 			more = append(more, "with --online the plan holds its locks for moments only")
 		}
 	}
-	f.Suggestion = "table " + nameBefore(p, st.Table) + ": " + strings.Join(more, "; ")
-}
-
-// nameBefore is the name that a table has before a plan, and has again when the plan
-// was taken back.
-func nameBefore(p *plan.Plan, table string) string {
-	for _, v := range p.Verdicts {
-		if v.Kind == diff.Table && v.Verb == diff.Rename && len(v.Now) > 0 && v.Table == table {
-			return v.OldName
-		}
+	table := st.Table // taken back, it has its old name again
+	if was, renamed := formerNames(p)[table]; renamed {
+		table = was
 	}
-	return table
+	f.Suggestion = "table " + table + ": " + strings.Join(more, "; ")
 }
 
 // aboutTable tells a failure for the table's sake from one of the connection, the

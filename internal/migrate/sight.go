@@ -171,9 +171,9 @@ func (e *execution) stood(name string) []string {
 	if e.plan.BaseSchema == nil || e.sight.tables == nil || e.req.Drift != DriftWarn && e.req.Drift != DriftIgnore {
 		return nil
 	}
-	old := name
-	if was, renamed := formerNames(e.plan)[name]; renamed {
-		old = was
+	old, renamed := formerNames(e.plan)[name]
+	if !renamed {
+		old = name
 	}
 	was, is := e.plan.BaseSchema.Table(old), e.sight.tables.Table(old)
 	if was == nil || is == nil {
