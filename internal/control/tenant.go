@@ -124,6 +124,9 @@ type TenantFilter struct {
 	Version  string // that Module has at the tenant; needs Module
 	Status   TenantStatus
 	Archived bool // include archived tenants
+	// Visible limits the list to the tenants that have all labels of one of these
+	// sets, beside all that is set above; nil: to none, empty: there are none.
+	Visible []map[string]string
 }
 
 // MaxTenantFilters is how many conditions one filter may have.

@@ -94,6 +94,8 @@ var matrix = map[string]string{
 // onTenant is the same for requests that name the database, or the id, of a
 // tenant of team crm.
 var onTenant = map[string]string{
+	"AuditService/SearchAudit": "dA",
+
 	"MigrationService/GetTenantVersion": "vwopdA",
 	"MigrationService/PreviewMigration": "vwopdA",
 	"MigrationService/ExecuteMigration": "opdA",

@@ -352,7 +352,7 @@ func (x *AuditEntry) GetHash() string {
 // SearchAuditRequest asks for a page of entries. All that is set must hold.
 type SearchAuditRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Id of a tenant.
+	// Id of a tenant; not needed by an admin of everything.
 	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	// By whom.
 	Actor string `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
@@ -811,7 +811,7 @@ const file_lockstep_v1_audit_service_proto_rawDesc = "" +
 	"\x13AUDIT_PHASE_STARTED\x10\x01\x12\x18\n" +
 	"\x14AUDIT_PHASE_FINISHED\x10\x022\xe8\x02\n" +
 	"\fAuditService\x12k\n" +
-	"\vSearchAudit\x12\x1f.lockstep.v1.SearchAuditRequest\x1a .lockstep.v1.SearchAuditResponse\"\x19\xd2\xe2\x18\x04\b\x03\x10\x01\x82\xd3\xe4\x93\x02\v\x12\t/v1/audit\x12t\n" +
+	"\vSearchAudit\x12\x1f.lockstep.v1.SearchAuditRequest\x1a .lockstep.v1.SearchAuditResponse\"\x19\xd2\xe2\x18\x04\b\x03\x10\x04\x82\xd3\xe4\x93\x02\v\x12\t/v1/audit\x12t\n" +
 	"\vExportAudit\x12\x1f.lockstep.v1.ExportAuditRequest\x1a .lockstep.v1.ExportAuditResponse\" \xd2\xe2\x18\x04\b\x03\x10\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/audit:export0\x01\x12u\n" +
 	"\vVerifyAudit\x12\x1f.lockstep.v1.VerifyAuditRequest\x1a .lockstep.v1.VerifyAuditResponse\"#\xd2\xe2\x18\x04\b\x03\x10\x01\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/audit:verifyB;Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
 

@@ -29,9 +29,11 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // AuditService shows who did what: the audit chain of the control store. It spans
-// all tenants, so its calls are for admins of everything.
+// all tenants, so its calls are for admins of everything, but for a search for one
+// tenant.
 type AuditServiceClient interface {
-	// SearchAudit lists entries, the newest first.
+	// SearchAudit lists entries, the newest first. An admin of some tenants names
+	// one of them.
 	SearchAudit(ctx context.Context, in *SearchAuditRequest, opts ...grpc.CallOption) (*SearchAuditResponse, error)
 	// ExportAudit streams the chain as JSON lines, which can be verified without
 	// the store.
@@ -92,9 +94,11 @@ func (c *auditServiceClient) VerifyAudit(ctx context.Context, in *VerifyAuditReq
 // for forward compatibility.
 //
 // AuditService shows who did what: the audit chain of the control store. It spans
-// all tenants, so its calls are for admins of everything.
+// all tenants, so its calls are for admins of everything, but for a search for one
+// tenant.
 type AuditServiceServer interface {
-	// SearchAudit lists entries, the newest first.
+	// SearchAudit lists entries, the newest first. An admin of some tenants names
+	// one of them.
 	SearchAudit(context.Context, *SearchAuditRequest) (*SearchAuditResponse, error)
 	// ExportAudit streams the chain as JSON lines, which can be verified without
 	// the store.

@@ -41,6 +41,7 @@ func Run(t *testing.T, h Harness) {
 		{"TenantNames", tenantNames},
 		{"TenantUpdates", tenantUpdates},
 		{"TenantLists", tenantLists},
+		{"TenantFleet", tenantFleet},
 		{"PagesUnderInserts", pagesUnderInserts},
 		{"TwoWriters", twoWriters},
 		{"Servers", servers},

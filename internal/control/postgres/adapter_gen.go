@@ -267,6 +267,27 @@ func (a adapter) ListTenantsByFacet(ctx context.Context, arg query.ListTenantsBy
 	})
 }
 
+func (a adapter) ListTenantsByFacets(ctx context.Context, arg query.ListTenantsByFacetsParams) ([]query.Tenant, error) {
+	return query.Get(ctx, a.watch, "ListTenantsByFacets", func(ctx context.Context) ([]query.Tenant, error) {
+		rows, err := a.q.ListTenantsByFacets(ctx, db.ListTenantsByFacetsParams(arg))
+		return query.Each(rows, func(r db.Tenant) query.Tenant { return query.Tenant(r) }), err
+	})
+}
+
+func (a adapter) ListTenantsByRareFacet(ctx context.Context, arg query.ListTenantsByRareFacetParams) ([]query.Tenant, error) {
+	return query.Get(ctx, a.watch, "ListTenantsByRareFacet", func(ctx context.Context) ([]query.Tenant, error) {
+		rows, err := a.q.ListTenantsByRareFacet(ctx, db.ListTenantsByRareFacetParams(arg))
+		return query.Each(rows, func(r db.Tenant) query.Tenant { return query.Tenant(r) }), err
+	})
+}
+
+func (a adapter) ListTenantsByTwoFacets(ctx context.Context, arg query.ListTenantsByTwoFacetsParams) ([]query.Tenant, error) {
+	return query.Get(ctx, a.watch, "ListTenantsByTwoFacets", func(ctx context.Context) ([]query.Tenant, error) {
+		rows, err := a.q.ListTenantsByTwoFacets(ctx, db.ListTenantsByTwoFacetsParams(arg))
+		return query.Each(rows, func(r db.Tenant) query.Tenant { return query.Tenant(r) }), err
+	})
+}
+
 func (a adapter) ListTenantsToRewrap(ctx context.Context, arg query.ListTenantsToRewrapParams) ([]query.ListTenantsToRewrapRow, error) {
 	return query.Get(ctx, a.watch, "ListTenantsToRewrap", func(ctx context.Context) ([]query.ListTenantsToRewrapRow, error) {
 		rows, err := a.q.ListTenantsToRewrap(ctx, db.ListTenantsToRewrapParams(arg))
@@ -406,6 +427,13 @@ func (a adapter) SearchAuditByTenant(ctx context.Context, arg query.SearchAuditB
 	return query.Get(ctx, a.watch, "SearchAuditByTenant", func(ctx context.Context) ([]query.AuditEntry, error) {
 		rows, err := a.q.SearchAuditByTenant(ctx, db.SearchAuditByTenantParams(arg))
 		return query.Each(rows, func(r db.AuditEntry) query.AuditEntry { return query.AuditEntry(r) }), err
+	})
+}
+
+func (a adapter) SortTenants(ctx context.Context, arg query.SortTenantsParams) ([]query.Tenant, error) {
+	return query.Get(ctx, a.watch, "SortTenants", func(ctx context.Context) ([]query.Tenant, error) {
+		rows, err := a.q.SortTenants(ctx, db.SortTenantsParams(arg))
+		return query.Each(rows, func(r db.Tenant) query.Tenant { return query.Tenant(r) }), err
 	})
 }
 

@@ -39,21 +39,11 @@ SELECT * FROM tenants
 WHERE id > @after AND (archived_at = 0 OR CAST(@archived AS BIGINT) = 1)
 ORDER BY id LIMIT CAST(@most AS BIGINT);
 
--- The first facet leads: its rows are read in the order of ids, and each is kept
--- when the others have it, too. An unused facet is empty.
-
 -- name: ListTenantsByFacet :many
 SELECT tenants.* FROM tenant_facets AS f
 JOIN tenants ON tenants.id = f.tenant_id
 WHERE f.facet = @facet AND f.tenant_id > @after
   AND (tenants.archived_at = 0 OR CAST(@archived AS BIGINT) = 1)
-  AND (CAST(@facet2 AS TEXT) = '' OR EXISTS (SELECT 1 FROM tenant_facets AS x WHERE x.facet = CAST(@facet2 AS TEXT) AND x.tenant_id = f.tenant_id))
-  AND (CAST(@facet3 AS TEXT) = '' OR EXISTS (SELECT 1 FROM tenant_facets AS x WHERE x.facet = CAST(@facet3 AS TEXT) AND x.tenant_id = f.tenant_id))
-  AND (CAST(@facet4 AS TEXT) = '' OR EXISTS (SELECT 1 FROM tenant_facets AS x WHERE x.facet = CAST(@facet4 AS TEXT) AND x.tenant_id = f.tenant_id))
-  AND (CAST(@facet5 AS TEXT) = '' OR EXISTS (SELECT 1 FROM tenant_facets AS x WHERE x.facet = CAST(@facet5 AS TEXT) AND x.tenant_id = f.tenant_id))
-  AND (CAST(@facet6 AS TEXT) = '' OR EXISTS (SELECT 1 FROM tenant_facets AS x WHERE x.facet = CAST(@facet6 AS TEXT) AND x.tenant_id = f.tenant_id))
-  AND (CAST(@facet7 AS TEXT) = '' OR EXISTS (SELECT 1 FROM tenant_facets AS x WHERE x.facet = CAST(@facet7 AS TEXT) AND x.tenant_id = f.tenant_id))
-  AND (CAST(@facet8 AS TEXT) = '' OR EXISTS (SELECT 1 FROM tenant_facets AS x WHERE x.facet = CAST(@facet8 AS TEXT) AND x.tenant_id = f.tenant_id))
 ORDER BY f.tenant_id LIMIT CAST(@most AS BIGINT);
 
 -- name: ListTenantsAtPlace :many

@@ -57,9 +57,15 @@ type Querier interface {
 	ListTenantPlaces(ctx context.Context, serverID string) ([]ListTenantPlacesRow, error)
 	ListTenants(ctx context.Context, arg ListTenantsParams) ([]Tenant, error)
 	ListTenantsAtPlace(ctx context.Context, arg ListTenantsAtPlaceParams) ([]Tenant, error)
-	// The first facet leads: its rows are read in the order of ids, and each is kept
-	// when the others have it, too. An unused facet is empty.
 	ListTenantsByFacet(ctx context.Context, arg ListTenantsByFacetParams) ([]Tenant, error)
+	ListTenantsByFacets(ctx context.Context, arg ListTenantsByFacetsParams) ([]Tenant, error)
+	// How tenants are found by several facets. An unused facet is empty. The planner
+	// knows how to join what must be there, by probing or by merging; an OR in the
+	// condition would make it read all tenants of every facet first.
+	ListTenantsByRareFacet(ctx context.Context, arg ListTenantsByRareFacetParams) ([]Tenant, error)
+	// Archived tenants are among these. That the limit is named first gives the
+	// parameters the order that they have for SQLite.
+	ListTenantsByTwoFacets(ctx context.Context, arg ListTenantsByTwoFacetsParams) ([]Tenant, error)
 	ListTenantsToRewrap(ctx context.Context, arg ListTenantsToRewrapParams) ([]ListTenantsToRewrapRow, error)
 	ListTokens(ctx context.Context, arg ListTokensParams) ([]Token, error)
 	// Rows that a transaction reads in order to write them are locked.
@@ -87,6 +93,8 @@ type Querier interface {
 	SearchAuditByOperation(ctx context.Context, arg SearchAuditByOperationParams) ([]AuditEntry, error)
 	SearchAuditByOutcome(ctx context.Context, arg SearchAuditByOutcomeParams) ([]AuditEntry, error)
 	SearchAuditByTenant(ctx context.Context, arg SearchAuditByTenantParams) ([]AuditEntry, error)
+	// The engine sorts what several queries found: it alone knows its order.
+	SortTenants(ctx context.Context, arg SortTenantsParams) ([]Tenant, error)
 	// The audit chain.
 	StartAuditChain(ctx context.Context) error
 	TakeLease(ctx context.Context, arg TakeLeaseParams) ([]int64, error)

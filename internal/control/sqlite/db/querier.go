@@ -57,9 +57,17 @@ type Querier interface {
 	ListTenantPlaces(ctx context.Context, serverID string) ([]ListTenantPlacesRow, error)
 	ListTenants(ctx context.Context, arg ListTenantsParams) ([]Tenant, error)
 	ListTenantsAtPlace(ctx context.Context, arg ListTenantsAtPlaceParams) ([]Tenant, error)
-	// The first facet leads: its rows are read in the order of ids, and each is kept
-	// when the others have it, too. An unused facet is empty.
 	ListTenantsByFacet(ctx context.Context, arg ListTenantsByFacetParams) ([]Tenant, error)
+	ListTenantsByFacets(ctx context.Context, arg ListTenantsByFacetsParams) ([]Tenant, error)
+	// How tenants are found by several facets. An unused facet is empty.
+	// The first facet leads, and few tenants have it: its rows are read in the order
+	// of ids, and each is kept when the others have it, too.
+	ListTenantsByRareFacet(ctx context.Context, arg ListTenantsByRareFacetParams) ([]Tenant, error)
+	// Many tenants have each of the facets. With an order, SQLite merges the parts of
+	// an INTERSECT, each in the order of its index, and stops at the limit; probing
+	// one part for each row of another takes ten times as long. Archived tenants are
+	// among them. https://www.sqlite.org/src/doc/trunk/src/select.c (multiSelectOrderBy)
+	ListTenantsByTwoFacets(ctx context.Context, arg ListTenantsByTwoFacetsParams) ([]Tenant, error)
 	ListTenantsToRewrap(ctx context.Context, arg ListTenantsToRewrapParams) ([]ListTenantsToRewrapRow, error)
 	ListTokens(ctx context.Context, arg ListTokensParams) ([]Token, error)
 	// A transaction that writes has the whole file to itself: reading is locking.
@@ -87,6 +95,8 @@ type Querier interface {
 	SearchAuditByOperation(ctx context.Context, arg SearchAuditByOperationParams) ([]AuditEntry, error)
 	SearchAuditByOutcome(ctx context.Context, arg SearchAuditByOutcomeParams) ([]AuditEntry, error)
 	SearchAuditByTenant(ctx context.Context, arg SearchAuditByTenantParams) ([]AuditEntry, error)
+	// The engine sorts what several queries found: it alone knows its order.
+	SortTenants(ctx context.Context, arg SortTenantsParams) ([]Tenant, error)
 	// The audit chain.
 	StartAuditChain(ctx context.Context) error
 	TakeLease(ctx context.Context, arg TakeLeaseParams) ([]int64, error)

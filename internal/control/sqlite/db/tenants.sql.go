@@ -333,6 +333,160 @@ func (q *Queries) ListTenantsAtPlace(ctx context.Context, arg ListTenantsAtPlace
 }
 
 const listTenantsByFacet = `-- name: ListTenantsByFacet :many
+SELECT tenants.id, tenants.display_name, tenants.labels, tenants.engine, tenants.server_id, tenants.db_name, tenants.db_schema, tenants.target, tenants.target_key, tenants.secret, tenants.secret_key, tenants.modules, tenants.strategy, tenants.status, tenants.status_before, tenants.status_note, tenants.revision, tenants.created_at, tenants.updated_at, tenants.archived_at FROM tenant_facets AS f
+JOIN tenants ON tenants.id = f.tenant_id
+WHERE f.facet = ?1 AND f.tenant_id > ?2
+  AND (tenants.archived_at = 0 OR CAST(?3 AS BIGINT) = 1)
+ORDER BY f.tenant_id LIMIT CAST(?4 AS BIGINT)
+`
+
+type ListTenantsByFacetParams struct {
+	Facet    string
+	After    string
+	Archived int64
+	Most     int64
+}
+
+func (q *Queries) ListTenantsByFacet(ctx context.Context, arg ListTenantsByFacetParams) ([]Tenant, error) {
+	rows, err := q.db.QueryContext(ctx, listTenantsByFacet,
+		arg.Facet,
+		arg.After,
+		arg.Archived,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Tenant
+	for rows.Next() {
+		var i Tenant
+		if err := rows.Scan(
+			&i.ID,
+			&i.DisplayName,
+			&i.Labels,
+			&i.Engine,
+			&i.ServerID,
+			&i.DBName,
+			&i.DBSchema,
+			&i.Target,
+			&i.TargetKey,
+			&i.Secret,
+			&i.SecretKey,
+			&i.Modules,
+			&i.Strategy,
+			&i.Status,
+			&i.StatusBefore,
+			&i.StatusNote,
+			&i.Revision,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.ArchivedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listTenantsByFacets = `-- name: ListTenantsByFacets :many
+SELECT id, display_name, labels, engine, server_id, db_name, db_schema, target, target_key, secret, secret_key, modules, strategy, status, status_before, status_note, revision, created_at, updated_at, archived_at FROM tenants WHERE id IN (
+  SELECT f3.tenant_id FROM tenant_facets AS f3 WHERE f3.facet = ?2 AND f3.tenant_id > ?3
+  INTERSECT
+  SELECT f4.tenant_id FROM tenant_facets AS f4 WHERE f4.facet = coalesce(nullif(CAST(?4 AS TEXT), ''), ?2) AND f4.tenant_id > ?3
+  INTERSECT
+  SELECT f5.tenant_id FROM tenant_facets AS f5 WHERE f5.facet = coalesce(nullif(CAST(?5 AS TEXT), ''), ?2) AND f5.tenant_id > ?3
+  INTERSECT
+  SELECT f6.tenant_id FROM tenant_facets AS f6 WHERE f6.facet = coalesce(nullif(CAST(?6 AS TEXT), ''), ?2) AND f6.tenant_id > ?3
+  INTERSECT
+  SELECT f7.tenant_id FROM tenant_facets AS f7 WHERE f7.facet = coalesce(nullif(CAST(?7 AS TEXT), ''), ?2) AND f7.tenant_id > ?3
+  INTERSECT
+  SELECT f8.tenant_id FROM tenant_facets AS f8 WHERE f8.facet = coalesce(nullif(CAST(?8 AS TEXT), ''), ?2) AND f8.tenant_id > ?3
+  INTERSECT
+  SELECT f9.tenant_id FROM tenant_facets AS f9 WHERE f9.facet = coalesce(nullif(CAST(?9 AS TEXT), ''), ?2) AND f9.tenant_id > ?3
+  INTERSECT
+  SELECT f10.tenant_id FROM tenant_facets AS f10 WHERE f10.facet = coalesce(nullif(CAST(?10 AS TEXT), ''), ?2) AND f10.tenant_id > ?3
+  ORDER BY tenant_id LIMIT CAST(?1 AS BIGINT)
+) ORDER BY id
+`
+
+type ListTenantsByFacetsParams struct {
+	Most   int64
+	Facet  string
+	After  string
+	Facet2 string
+	Facet3 string
+	Facet4 string
+	Facet5 string
+	Facet6 string
+	Facet7 string
+	Facet8 string
+}
+
+func (q *Queries) ListTenantsByFacets(ctx context.Context, arg ListTenantsByFacetsParams) ([]Tenant, error) {
+	rows, err := q.db.QueryContext(ctx, listTenantsByFacets,
+		arg.Most,
+		arg.Facet,
+		arg.After,
+		arg.Facet2,
+		arg.Facet3,
+		arg.Facet4,
+		arg.Facet5,
+		arg.Facet6,
+		arg.Facet7,
+		arg.Facet8,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Tenant
+	for rows.Next() {
+		var i Tenant
+		if err := rows.Scan(
+			&i.ID,
+			&i.DisplayName,
+			&i.Labels,
+			&i.Engine,
+			&i.ServerID,
+			&i.DBName,
+			&i.DBSchema,
+			&i.Target,
+			&i.TargetKey,
+			&i.Secret,
+			&i.SecretKey,
+			&i.Modules,
+			&i.Strategy,
+			&i.Status,
+			&i.StatusBefore,
+			&i.StatusNote,
+			&i.Revision,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.ArchivedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listTenantsByRareFacet = `-- name: ListTenantsByRareFacet :many
+
 
 SELECT tenants.id, tenants.display_name, tenants.labels, tenants.engine, tenants.server_id, tenants.db_name, tenants.db_schema, tenants.target, tenants.target_key, tenants.secret, tenants.secret_key, tenants.modules, tenants.strategy, tenants.status, tenants.status_before, tenants.status_note, tenants.revision, tenants.created_at, tenants.updated_at, tenants.archived_at FROM tenant_facets AS f
 JOIN tenants ON tenants.id = f.tenant_id
@@ -348,7 +502,7 @@ WHERE f.facet = ?1 AND f.tenant_id > ?2
 ORDER BY f.tenant_id LIMIT CAST(?11 AS BIGINT)
 `
 
-type ListTenantsByFacetParams struct {
+type ListTenantsByRareFacetParams struct {
 	Facet    string
 	After    string
 	Archived int64
@@ -362,10 +516,11 @@ type ListTenantsByFacetParams struct {
 	Most     int64
 }
 
-// The first facet leads: its rows are read in the order of ids, and each is kept
-// when the others have it, too. An unused facet is empty.
-func (q *Queries) ListTenantsByFacet(ctx context.Context, arg ListTenantsByFacetParams) ([]Tenant, error) {
-	rows, err := q.db.QueryContext(ctx, listTenantsByFacet,
+// How tenants are found by several facets. An unused facet is empty.
+// The first facet leads, and few tenants have it: its rows are read in the order
+// of ids, and each is kept when the others have it, too.
+func (q *Queries) ListTenantsByRareFacet(ctx context.Context, arg ListTenantsByRareFacetParams) ([]Tenant, error) {
+	rows, err := q.db.QueryContext(ctx, listTenantsByRareFacet,
 		arg.Facet,
 		arg.After,
 		arg.Archived,
@@ -377,6 +532,76 @@ func (q *Queries) ListTenantsByFacet(ctx context.Context, arg ListTenantsByFacet
 		arg.Facet7,
 		arg.Facet8,
 		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Tenant
+	for rows.Next() {
+		var i Tenant
+		if err := rows.Scan(
+			&i.ID,
+			&i.DisplayName,
+			&i.Labels,
+			&i.Engine,
+			&i.ServerID,
+			&i.DBName,
+			&i.DBSchema,
+			&i.Target,
+			&i.TargetKey,
+			&i.Secret,
+			&i.SecretKey,
+			&i.Modules,
+			&i.Strategy,
+			&i.Status,
+			&i.StatusBefore,
+			&i.StatusNote,
+			&i.Revision,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.ArchivedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listTenantsByTwoFacets = `-- name: ListTenantsByTwoFacets :many
+
+SELECT id, display_name, labels, engine, server_id, db_name, db_schema, target, target_key, secret, secret_key, modules, strategy, status, status_before, status_note, revision, created_at, updated_at, archived_at FROM tenants WHERE id IN (
+  SELECT f1.tenant_id FROM tenant_facets AS f1 WHERE f1.facet = ?2 AND f1.tenant_id > ?3
+  INTERSECT
+  SELECT f2.tenant_id FROM tenant_facets AS f2 WHERE f2.facet = ?4 AND f2.tenant_id > ?3
+  ORDER BY tenant_id LIMIT CAST(?1 AS BIGINT)
+) ORDER BY id
+`
+
+type ListTenantsByTwoFacetsParams struct {
+	Most   int64
+	Facet  string
+	After  string
+	Facet2 string
+}
+
+// Many tenants have each of the facets. With an order, SQLite merges the parts of
+// an INTERSECT, each in the order of its index, and stops at the limit; probing
+// one part for each row of another takes ten times as long. Archived tenants are
+// among them. https://www.sqlite.org/src/doc/trunk/src/select.c (multiSelectOrderBy)
+func (q *Queries) ListTenantsByTwoFacets(ctx context.Context, arg ListTenantsByTwoFacetsParams) ([]Tenant, error) {
+	rows, err := q.db.QueryContext(ctx, listTenantsByTwoFacets,
+		arg.Most,
+		arg.Facet,
+		arg.After,
+		arg.Facet2,
 	)
 	if err != nil {
 		return nil, err
@@ -482,6 +707,61 @@ func (q *Queries) RewrapTenant(ctx context.Context, arg RewrapTenantParams) (int
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const sortTenants = `-- name: SortTenants :many
+
+SELECT id, display_name, labels, engine, server_id, db_name, db_schema, target, target_key, secret, secret_key, modules, strategy, status, status_before, status_note, revision, created_at, updated_at, archived_at FROM tenants WHERE id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) ORDER BY id LIMIT CAST(?2 AS BIGINT)
+`
+
+type SortTenantsParams struct {
+	Ids  string
+	Most int64
+}
+
+// The engine sorts what several queries found: it alone knows its order.
+func (q *Queries) SortTenants(ctx context.Context, arg SortTenantsParams) ([]Tenant, error) {
+	rows, err := q.db.QueryContext(ctx, sortTenants, arg.Ids, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Tenant
+	for rows.Next() {
+		var i Tenant
+		if err := rows.Scan(
+			&i.ID,
+			&i.DisplayName,
+			&i.Labels,
+			&i.Engine,
+			&i.ServerID,
+			&i.DBName,
+			&i.DBSchema,
+			&i.Target,
+			&i.TargetKey,
+			&i.Secret,
+			&i.SecretKey,
+			&i.Modules,
+			&i.Strategy,
+			&i.Status,
+			&i.StatusBefore,
+			&i.StatusNote,
+			&i.Revision,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.ArchivedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const updateTenant = `-- name: UpdateTenant :execrows

@@ -328,6 +328,28 @@ type ListTenantsByFacetParams struct {
 	Facet    string
 	After    string
 	Archived int64
+	Most     int64
+}
+
+// ListTenantsByFacetsParams is of the queries.
+type ListTenantsByFacetsParams struct {
+	Most   int64
+	Facet  string
+	After  string
+	Facet2 string
+	Facet3 string
+	Facet4 string
+	Facet5 string
+	Facet6 string
+	Facet7 string
+	Facet8 string
+}
+
+// ListTenantsByRareFacetParams is of the queries.
+type ListTenantsByRareFacetParams struct {
+	Facet    string
+	After    string
+	Archived int64
 	Facet2   string
 	Facet3   string
 	Facet4   string
@@ -336,6 +358,14 @@ type ListTenantsByFacetParams struct {
 	Facet7   string
 	Facet8   string
 	Most     int64
+}
+
+// ListTenantsByTwoFacetsParams is of the queries.
+type ListTenantsByTwoFacetsParams struct {
+	Most   int64
+	Facet  string
+	After  string
+	Facet2 string
 }
 
 // ListTenantsParams is of the queries.
@@ -573,6 +603,12 @@ type ServerUser struct {
 	VanishedAt int64
 }
 
+// SortTenantsParams is of the queries.
+type SortTenantsParams struct {
+	Ids  string
+	Most int64
+}
+
 // TakeLeaseParams is of the queries.
 type TakeLeaseParams struct {
 	Owner     string
@@ -741,6 +777,9 @@ type Queries interface {
 	ListTenants(ctx context.Context, arg ListTenantsParams) ([]Tenant, error)
 	ListTenantsAtPlace(ctx context.Context, arg ListTenantsAtPlaceParams) ([]Tenant, error)
 	ListTenantsByFacet(ctx context.Context, arg ListTenantsByFacetParams) ([]Tenant, error)
+	ListTenantsByFacets(ctx context.Context, arg ListTenantsByFacetsParams) ([]Tenant, error)
+	ListTenantsByRareFacet(ctx context.Context, arg ListTenantsByRareFacetParams) ([]Tenant, error)
+	ListTenantsByTwoFacets(ctx context.Context, arg ListTenantsByTwoFacetsParams) ([]Tenant, error)
 	ListTenantsToRewrap(ctx context.Context, arg ListTenantsToRewrapParams) ([]ListTenantsToRewrapRow, error)
 	ListTokens(ctx context.Context, arg ListTokensParams) ([]Token, error)
 	LockAuditHead(ctx context.Context) (AuditHead, error)
@@ -764,6 +803,7 @@ type Queries interface {
 	SearchAuditByOperation(ctx context.Context, arg SearchAuditByOperationParams) ([]AuditEntry, error)
 	SearchAuditByOutcome(ctx context.Context, arg SearchAuditByOutcomeParams) ([]AuditEntry, error)
 	SearchAuditByTenant(ctx context.Context, arg SearchAuditByTenantParams) ([]AuditEntry, error)
+	SortTenants(ctx context.Context, arg SortTenantsParams) ([]Tenant, error)
 	StartAuditChain(ctx context.Context) error
 	TakeLease(ctx context.Context, arg TakeLeaseParams) ([]int64, error)
 	TakeOverExecution(ctx context.Context, arg TakeOverExecutionParams) (int64, error)
