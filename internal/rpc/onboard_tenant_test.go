@@ -550,3 +550,75 @@ func TestARequestIsAnsweredAgain(t *testing.T) {
 		require.Equal(t, control.ReasonRequestReused, status.Fault(err).Reason)
 	})
 }
+
+// TestSyncsDuringAnOnboarding: whatever a sync sees of what is being made, the
+// tenant is what it is, and the inventory what is there.
+func TestSyncsDuringAnOnboarding(t *testing.T) {
+	onEach(t, func(t *testing.T, server enginetest.Server) {
+		b := open(t, server, nil, func(c *rpc.Config) {
+			c.Engines = map[dialect.Engine]dialect.Discoverer{}
+			for engine, d := range c.Dialects {
+				c.Engines[engine] = d.(dialect.Discoverer)
+			}
+		})
+		syncing := lockstepv1.NewServerServiceClient(b.conn)
+		sync := func() {
+			t.Helper()
+			stream, err := syncing.SyncServer(t.Context(), &lockstepv1.SyncServerRequest{Server: "db1"})
+			for err == nil {
+				_, err = stream.Recv()
+			}
+			if !errors.Is(err, io.EOF) {
+				require.Equal(t, fault.Conflict, status.Fault(err).Kind, "%v", err)
+			}
+		}
+		sync()
+		stream, err := b.client.OnboardTenant(t.Context(), b.request())
+		require.NoError(t, err)
+		for {
+			msg, err := stream.Recv()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			require.NoError(t, err)
+			if msg.GetProgress().GetExecution() == nil {
+				sync()
+			}
+		}
+		for range 2 {
+			found, err := b.store.GetTenant(t.Context(), b.id)
+			require.NoError(t, err)
+			require.Equal(t, control.TenantActive, found.Status)
+			sync()
+		}
+		inventory, err := b.store.Inventory(t.Context(), "db1")
+		require.NoError(t, err)
+		var here []string
+		for _, d := range inventory.Databases {
+			if strings.HasPrefix(d.Value.Name, b.id) && d.Vanished.IsZero() {
+				here = append(here, d.Value.Name)
+			}
+		}
+		require.Len(t, here, 1)
+
+		second := b.request()
+		second.Id += "-2"
+		shop(t, b.module, "\ntype Refund struct {\n\tID uint `gorm:\"primaryKey\"`\n\tTotal int `gorm:\"check:no_such_function(total) > 0\"`\n}\n")
+		broken, err := b.client.OnboardTenant(t.Context(), second)
+		require.NoError(t, err)
+		for err == nil {
+			if _, err = broken.Recv(); err == nil {
+				sync() // it sees the database come, and go
+			}
+		}
+		require.True(t, status.Fault(err).RolledBack, "%v", err)
+		sync()
+		after, err := b.store.Inventory(t.Context(), "db1")
+		require.NoError(t, err)
+		for _, d := range after.Databases {
+			if strings.HasPrefix(d.Value.Name, b.id) {
+				require.Equal(t, d.Value.Name == here[0], d.Vanished.IsZero(), d.Value.Name)
+			}
+		}
+	})
+}
