@@ -204,7 +204,17 @@ func (r *render) release() {
 		if !held || r.added[f.Name] != nil || r.before.ForeignKey(f.Name) == nil {
 			continue
 		}
-		r.group.add("release foreign key "+f.Name, r.d.dictionaryMethod(), acts(atlas.DropForeignKey(f.Name)), acts(atlas.AddForeignKey(f)))
+		undo := acts(atlas.AddForeignKey(f))
+		if f.RefTable == r.after.Name { // not in one statement with the key that it refers to
+			undo = nil
+			sql, err := r.d.altered(r.ctx, r.earlier(), acts(atlas.AddForeignKey(f)))
+			if err != nil {
+				r.failed = err
+				return
+			}
+			r.group.then = append(r.group.then, sql)
+		}
+		r.group.add("release foreign key "+f.Name, r.d.dictionaryMethod(), acts(atlas.DropForeignKey(f.Name)), undo)
 		r.late.add("bring foreign key "+f.Name+" back", copying, acts(atlas.AddForeignKey(f)), acts(atlas.DropForeignKey(f.Name)))
 	}
 }
