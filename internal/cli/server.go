@@ -12,7 +12,7 @@ import (
 const serverHelp = `Servers host tenants. A registered one can be named by its tenants (lockstep tenant
 create --server ID), which may then log in with its secret (--secret server:).
 
-sync reads what is on a server; databases, users and access tell what was found, and
+sync reads what is on a server; databases, users, access and changes tell what was found, and
 adopt makes a tenant of a database. The other commands connect to no server.`
 
 const serverExample = `  lockstep server create main --url postgres://admin@db.example.com/postgres --secret env:TENANT_DB_ADMIN
@@ -34,7 +34,8 @@ func (a *app) serverCommand() *cobra.Command {
 	}
 	cmd.AddCommand(
 		a.serverCreateCommand(), a.serverListCommand(), a.serverUpdateCommand(), a.serverSyncCommand(),
-		a.serverDatabasesCommand(), a.serverUsersCommand(), a.serverAccessCommand(), a.serverAdoptCommand(),
+		a.serverDatabasesCommand(), a.serverUsersCommand(), a.serverAccessCommand(), a.serverChangesCommand(),
+		a.serverAdoptCommand(),
 		a.oneServerCommand("get", "Show a server", func(ctx context.Context, c *connection, id string) (*lockstepv1.Server, error) {
 			resp, err := serverClient(c).GetServer(ctx, &lockstepv1.GetServerRequest{Server: id})
 			return resp.GetServer(), err

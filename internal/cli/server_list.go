@@ -62,6 +62,26 @@ func (a *app) serverUsersCommand() *cobra.Command {
 	return cmd
 }
 
+func (a *app) serverChangesCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "changes ID", Short: "List what syncs found to be different, the newest first", Args: exactly("ID")}
+	flags := cmd.Flags()
+	req := &lockstepv1.ListServerChangesRequest{}
+	flags.Int32Var(&req.PageSize, "limit", 50, "how many to list, at most 1000")
+	flags.StringVar(&req.PageToken, "page-token", "", "where to go on, as the page before says")
+	f := addStoreCommand(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		req.Server = args[0]
+		return f.with(a, cmd, func(ctx context.Context, c *connection) error {
+			resp, err := serverClient(c).ListServerChanges(ctx, req)
+			if err != nil {
+				return err
+			}
+			return render(a, f.format, resp, (*text.Printer).ServerChanges)
+		})
+	}
+	return cmd
+}
+
 func (a *app) serverAccessCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "access ID (--database NAME [--schema NAME] | --user NAME[@HOST])",

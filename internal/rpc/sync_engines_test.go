@@ -81,8 +81,30 @@ func TestASyncFindsJustTheDifferences(t *testing.T) {
 		assert.Nil(t, result.GetDatabases()[0].GetAfter())
 		assert.Equal(t, []string{two}, namesOf(d.databases(t, all)))
 		assert.Equal(t, []string{one}, namesOf(d.databases(t, vanished)))
+		d.remembers(t, one)
 		d.noSecrets(t, result, d.server(t))
 	})
+}
+
+// remembers looks for what became of a database, the newest first.
+func (d desk) remembers(t testing.TB, name string) {
+	t.Helper()
+	var kinds []lockstepv1.ServerChangeKind
+	for req := (&lockstepv1.ListServerChangesRequest{Server: "main", PageSize: 7}); ; {
+		page, err := d.servers.ListServerChanges(t.Context(), req)
+		require.NoError(t, err)
+		for _, c := range page.GetChanges() {
+			if c.GetObject() == "database" && c.GetName() == name && c.GetKind() != lockstepv1.ServerChangeKind_SERVER_CHANGE_KIND_CHANGED {
+				kinds = append(kinds, c.GetKind())
+			}
+		}
+		if req.PageToken = page.GetNextPageToken(); req.GetPageToken() == "" {
+			break
+		}
+	}
+	assert.Equal(t, []lockstepv1.ServerChangeKind{
+		lockstepv1.ServerChangeKind_SERVER_CHANGE_KIND_VANISHED, lockstepv1.ServerChangeKind_SERVER_CHANGE_KIND_APPEARED,
+	}, kinds)
 }
 
 // requireInOrder holds the phases to their order.

@@ -48,6 +48,7 @@ func requestMessages() []proto.Message {
 		&lockstepv1.SyncServerRequest{},
 		&lockstepv1.ListDatabasesRequest{},
 		&lockstepv1.ListUsersRequest{},
+		&lockstepv1.ListServerChangesRequest{},
 		&lockstepv1.GetServerAccessRequest{},
 		&lockstepv1.AdoptDiscoveredRequest{},
 	}

@@ -280,6 +280,63 @@ func (UserStatus) EnumDescriptor() ([]byte, []int) {
 	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{3}
 }
 
+// ServerChangeKind says what became of something.
+type ServerChangeKind int32
+
+const (
+	// Not set.
+	ServerChangeKind_SERVER_CHANGE_KIND_UNSPECIFIED ServerChangeKind = 0
+	// It is there for the first time, or again.
+	ServerChangeKind_SERVER_CHANGE_KIND_APPEARED ServerChangeKind = 1
+	// It is different.
+	ServerChangeKind_SERVER_CHANGE_KIND_CHANGED ServerChangeKind = 2
+	// It is gone.
+	ServerChangeKind_SERVER_CHANGE_KIND_VANISHED ServerChangeKind = 3
+)
+
+// Enum value maps for ServerChangeKind.
+var (
+	ServerChangeKind_name = map[int32]string{
+		0: "SERVER_CHANGE_KIND_UNSPECIFIED",
+		1: "SERVER_CHANGE_KIND_APPEARED",
+		2: "SERVER_CHANGE_KIND_CHANGED",
+		3: "SERVER_CHANGE_KIND_VANISHED",
+	}
+	ServerChangeKind_value = map[string]int32{
+		"SERVER_CHANGE_KIND_UNSPECIFIED": 0,
+		"SERVER_CHANGE_KIND_APPEARED":    1,
+		"SERVER_CHANGE_KIND_CHANGED":     2,
+		"SERVER_CHANGE_KIND_VANISHED":    3,
+	}
+)
+
+func (x ServerChangeKind) Enum() *ServerChangeKind {
+	p := new(ServerChangeKind)
+	*p = x
+	return p
+}
+
+func (x ServerChangeKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ServerChangeKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_lockstep_v1_server_service_proto_enumTypes[4].Descriptor()
+}
+
+func (ServerChangeKind) Type() protoreflect.EnumType {
+	return &file_lockstep_v1_server_service_proto_enumTypes[4]
+}
+
+func (x ServerChangeKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ServerChangeKind.Descriptor instead.
+func (ServerChangeKind) EnumDescriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{4}
+}
+
 // Server is a database server that hosts tenants.
 type Server struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2840,6 +2897,225 @@ func (x *ListUsersResponse) GetLastSync() *SyncStatus {
 	return nil
 }
 
+// ListServerChangesRequest asks for a page of what syncs found.
+type ListServerChangesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the server.
+	Server string `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	// How many at most; 50 when not set.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The next_page_token of the page before; empty for the first page.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListServerChangesRequest) Reset() {
+	*x = ListServerChangesRequest{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListServerChangesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListServerChangesRequest) ProtoMessage() {}
+
+func (x *ListServerChangesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListServerChangesRequest.ProtoReflect.Descriptor instead.
+func (*ListServerChangesRequest) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ListServerChangesRequest) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
+}
+
+func (x *ListServerChangesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListServerChangesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListServerChangesResponse is a page of what syncs found.
+type ListServerChangesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The changes.
+	Changes []*ServerChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	// Token of the next page; empty after the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListServerChangesResponse) Reset() {
+	*x = ListServerChangesResponse{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListServerChangesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListServerChangesResponse) ProtoMessage() {}
+
+func (x *ListServerChangesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListServerChangesResponse.ProtoReflect.Descriptor instead.
+func (*ListServerChangesResponse) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ListServerChangesResponse) GetChanges() []*ServerChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *ListServerChangesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// ServerChange is one difference that a sync found.
+type ServerChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The generation of the inventory that the sync began.
+	Generation int64 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
+	// When it was recorded.
+	At *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	// What became of it.
+	Kind ServerChangeKind `protobuf:"varint,3,opt,name=kind,proto3,enum=lockstep.v1.ServerChangeKind" json:"kind,omitempty"`
+	// What it is: "database" (or a schema), "user" or "privilege".
+	Object string `protobuf:"bytes,4,opt,name=object,proto3" json:"object,omitempty"`
+	// Its name, for a person.
+	Name string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	// What was recorded of it, as JSON; empty when it appeared.
+	Before string `protobuf:"bytes,6,opt,name=before,proto3" json:"before,omitempty"`
+	// What was found, as JSON; empty when it vanished.
+	After         string `protobuf:"bytes,7,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerChange) Reset() {
+	*x = ServerChange{}
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerChange) ProtoMessage() {}
+
+func (x *ServerChange) ProtoReflect() protoreflect.Message {
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerChange.ProtoReflect.Descriptor instead.
+func (*ServerChange) Descriptor() ([]byte, []int) {
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ServerChange) GetGeneration() int64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *ServerChange) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *ServerChange) GetKind() ServerChangeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ServerChangeKind_SERVER_CHANGE_KIND_UNSPECIFIED
+}
+
+func (x *ServerChange) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+func (x *ServerChange) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ServerChange) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *ServerChange) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
 // GetServerAccessRequest asks who may use a database, or what a user may use.
 type GetServerAccessRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2859,7 +3135,7 @@ type GetServerAccessRequest struct {
 
 func (x *GetServerAccessRequest) Reset() {
 	*x = GetServerAccessRequest{}
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[33]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2871,7 +3147,7 @@ func (x *GetServerAccessRequest) String() string {
 func (*GetServerAccessRequest) ProtoMessage() {}
 
 func (x *GetServerAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[33]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2884,7 +3160,7 @@ func (x *GetServerAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServerAccessRequest.ProtoReflect.Descriptor instead.
 func (*GetServerAccessRequest) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{33}
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GetServerAccessRequest) GetServer() string {
@@ -2937,7 +3213,7 @@ type GetServerAccessResponse struct {
 
 func (x *GetServerAccessResponse) Reset() {
 	*x = GetServerAccessResponse{}
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[34]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2949,7 +3225,7 @@ func (x *GetServerAccessResponse) String() string {
 func (*GetServerAccessResponse) ProtoMessage() {}
 
 func (x *GetServerAccessResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[34]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2962,7 +3238,7 @@ func (x *GetServerAccessResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServerAccessResponse.ProtoReflect.Descriptor instead.
 func (*GetServerAccessResponse) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{34}
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetServerAccessResponse) GetAccess() []*ServerAccess {
@@ -3005,7 +3281,7 @@ type ServerAccess struct {
 
 func (x *ServerAccess) Reset() {
 	*x = ServerAccess{}
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[35]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3017,7 +3293,7 @@ func (x *ServerAccess) String() string {
 func (*ServerAccess) ProtoMessage() {}
 
 func (x *ServerAccess) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[35]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3030,7 +3306,7 @@ func (x *ServerAccess) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerAccess.ProtoReflect.Descriptor instead.
 func (*ServerAccess) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{35}
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ServerAccess) GetAccount() *ServerAccount {
@@ -3104,7 +3380,7 @@ type AdoptDiscoveredRequest struct {
 
 func (x *AdoptDiscoveredRequest) Reset() {
 	*x = AdoptDiscoveredRequest{}
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[36]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3116,7 +3392,7 @@ func (x *AdoptDiscoveredRequest) String() string {
 func (*AdoptDiscoveredRequest) ProtoMessage() {}
 
 func (x *AdoptDiscoveredRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[36]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3129,7 +3405,7 @@ func (x *AdoptDiscoveredRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptDiscoveredRequest.ProtoReflect.Descriptor instead.
 func (*AdoptDiscoveredRequest) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{36}
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *AdoptDiscoveredRequest) GetServer() string {
@@ -3236,7 +3512,7 @@ type AdoptDiscoveredResponse struct {
 
 func (x *AdoptDiscoveredResponse) Reset() {
 	*x = AdoptDiscoveredResponse{}
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[37]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3248,7 +3524,7 @@ func (x *AdoptDiscoveredResponse) String() string {
 func (*AdoptDiscoveredResponse) ProtoMessage() {}
 
 func (x *AdoptDiscoveredResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lockstep_v1_server_service_proto_msgTypes[37]
+	mi := &file_lockstep_v1_server_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3261,7 +3537,7 @@ func (x *AdoptDiscoveredResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptDiscoveredResponse.ProtoReflect.Descriptor instead.
 func (*AdoptDiscoveredResponse) Descriptor() ([]byte, []int) {
-	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{37}
+	return file_lockstep_v1_server_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *AdoptDiscoveredResponse) GetTenant() *Tenant {
@@ -3503,7 +3779,26 @@ const file_lockstep_v1_server_service_proto_rawDesc = "" +
 	"\x11ListUsersResponse\x12-\n" +
 	"\x05users\x18\x01 \x03(\v2\x17.lockstep.v1.ServerUserR\x05users\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x124\n" +
-	"\tlast_sync\x18\x03 \x01(\v2\x17.lockstep.v1.SyncStatusR\blastSync\"\xc5\x03\n" +
+	"\tlast_sync\x18\x03 \x01(\v2\x17.lockstep.v1.SyncStatusR\blastSync\"\x8f\x01\n" +
+	"\x18ListServerChangesRequest\x12!\n" +
+	"\x06server\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06server\x12'\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\tpageToken\"x\n" +
+	"\x19ListServerChangesResponse\x123\n" +
+	"\achanges\x18\x01 \x03(\v2\x19.lockstep.v1.ServerChangeR\achanges\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe7\x01\n" +
+	"\fServerChange\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x01 \x01(\x03R\n" +
+	"generation\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x121\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x1d.lockstep.v1.ServerChangeKindR\x04kind\x12\x16\n" +
+	"\x06object\x18\x04 \x01(\tR\x06object\x12\x12\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\x12\x16\n" +
+	"\x06before\x18\x06 \x01(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\a \x01(\tR\x05after\"\xc5\x03\n" +
 	"\x16GetServerAccessRequest\x12!\n" +
 	"\x06server\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06server\x12$\n" +
 	"\bdatabase\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\bdatabase\x12 \n" +
@@ -3574,8 +3869,12 @@ const file_lockstep_v1_server_service_proto_rawDesc = "" +
 	"\x14USER_STATUS_APPEARED\x10\x01\x12\x15\n" +
 	"\x11USER_STATUS_LOGIN\x10\x02\x12\x14\n" +
 	"\x10USER_STATUS_ROLE\x10\x03\x12\x18\n" +
-	"\x14USER_STATUS_VANISHED\x10\x042\x9e\n" +
-	"\n" +
+	"\x14USER_STATUS_VANISHED\x10\x04*\x98\x01\n" +
+	"\x10ServerChangeKind\x12\"\n" +
+	"\x1eSERVER_CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\x1bSERVER_CHANGE_KIND_APPEARED\x10\x01\x12\x1e\n" +
+	"\x1aSERVER_CHANGE_KIND_CHANGED\x10\x02\x12\x1f\n" +
+	"\x1bSERVER_CHANGE_KIND_VANISHED\x10\x032\xb1\v\n" +
 	"\rServerService\x12|\n" +
 	"\fCreateServer\x12 .lockstep.v1.CreateServerRequest\x1a!.lockstep.v1.CreateServerResponse\"'\xd2\xe2\x18\r\b\x03\x10\x01\"\aaddress\x82\xd3\xe4\x93\x02\x10:\x01*\"\v/v1/servers\x12p\n" +
 	"\tGetServer\x12\x1d.lockstep.v1.GetServerRequest\x1a\x1e.lockstep.v1.GetServerResponse\"$\xd2\xe2\x18\x04\b\x01\x10\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/servers/{server}\x12m\n" +
@@ -3585,7 +3884,8 @@ const file_lockstep_v1_server_service_proto_rawDesc = "" +
 	"\n" +
 	"SyncServer\x12\x1e.lockstep.v1.SyncServerRequest\x1a\x1f.lockstep.v1.SyncServerResponse\".\xd2\xe2\x18\x06\b\x02\x10\x01\x18\x01\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/servers/{server}:sync0\x01\x12\x86\x01\n" +
 	"\rListDatabases\x12!.lockstep.v1.ListDatabasesRequest\x1a\".lockstep.v1.ListDatabasesResponse\".\xd2\xe2\x18\x04\b\x01\x10\x01\x82\xd3\xe4\x93\x02 \x12\x1e/v1/servers/{server}/databases\x12v\n" +
-	"\tListUsers\x12\x1d.lockstep.v1.ListUsersRequest\x1a\x1e.lockstep.v1.ListUsersResponse\"*\xd2\xe2\x18\x04\b\x01\x10\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/servers/{server}/users\x12\x89\x01\n" +
+	"\tListUsers\x12\x1d.lockstep.v1.ListUsersRequest\x1a\x1e.lockstep.v1.ListUsersResponse\"*\xd2\xe2\x18\x04\b\x01\x10\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/servers/{server}/users\x12\x90\x01\n" +
+	"\x11ListServerChanges\x12%.lockstep.v1.ListServerChangesRequest\x1a&.lockstep.v1.ListServerChangesResponse\",\xd2\xe2\x18\x04\b\x01\x10\x01\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/servers/{server}/changes\x12\x89\x01\n" +
 	"\x0fGetServerAccess\x12#.lockstep.v1.GetServerAccessRequest\x1a$.lockstep.v1.GetServerAccessResponse\"+\xd2\xe2\x18\x04\b\x01\x10\x01\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/servers/{server}/access\x12\x8d\x01\n" +
 	"\x0fAdoptDiscovered\x12#.lockstep.v1.AdoptDiscoveredRequest\x1a$.lockstep.v1.AdoptDiscoveredResponse\"/\xd2\xe2\x18\x06\b\x03\x10\x01\x18\x01\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/servers/{server}:adoptB;Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
 
@@ -3601,149 +3901,158 @@ func file_lockstep_v1_server_service_proto_rawDescGZIP() []byte {
 	return file_lockstep_v1_server_service_proto_rawDescData
 }
 
-var file_lockstep_v1_server_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_lockstep_v1_server_service_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_lockstep_v1_server_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_lockstep_v1_server_service_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_lockstep_v1_server_service_proto_goTypes = []any{
-	(SyncOutcome)(0),                // 0: lockstep.v1.SyncOutcome
-	(SyncPhase)(0),                  // 1: lockstep.v1.SyncPhase
-	(DatabaseStatus)(0),             // 2: lockstep.v1.DatabaseStatus
-	(UserStatus)(0),                 // 3: lockstep.v1.UserStatus
-	(*Server)(nil),                  // 4: lockstep.v1.Server
-	(*SyncStatus)(nil),              // 5: lockstep.v1.SyncStatus
-	(*ServerFacts)(nil),             // 6: lockstep.v1.ServerFacts
-	(*SyncNote)(nil),                // 7: lockstep.v1.SyncNote
-	(*CreateServerRequest)(nil),     // 8: lockstep.v1.CreateServerRequest
-	(*CreateServerResponse)(nil),    // 9: lockstep.v1.CreateServerResponse
-	(*GetServerRequest)(nil),        // 10: lockstep.v1.GetServerRequest
-	(*GetServerResponse)(nil),       // 11: lockstep.v1.GetServerResponse
-	(*ListServersRequest)(nil),      // 12: lockstep.v1.ListServersRequest
-	(*ListServersResponse)(nil),     // 13: lockstep.v1.ListServersResponse
-	(*ArchiveServerRequest)(nil),    // 14: lockstep.v1.ArchiveServerRequest
-	(*ArchiveServerResponse)(nil),   // 15: lockstep.v1.ArchiveServerResponse
-	(*ServerLabels)(nil),            // 16: lockstep.v1.ServerLabels
-	(*UpdateServerRequest)(nil),     // 17: lockstep.v1.UpdateServerRequest
-	(*UpdateServerResponse)(nil),    // 18: lockstep.v1.UpdateServerResponse
-	(*SyncOptions)(nil),             // 19: lockstep.v1.SyncOptions
-	(*SyncServerRequest)(nil),       // 20: lockstep.v1.SyncServerRequest
-	(*SyncProgress)(nil),            // 21: lockstep.v1.SyncProgress
-	(*SyncServerResponse)(nil),      // 22: lockstep.v1.SyncServerResponse
-	(*SyncResult)(nil),              // 23: lockstep.v1.SyncResult
-	(*DatabaseChange)(nil),          // 24: lockstep.v1.DatabaseChange
-	(*UserChange)(nil),              // 25: lockstep.v1.UserChange
-	(*GrantChange)(nil),             // 26: lockstep.v1.GrantChange
-	(*ServerDatabase)(nil),          // 27: lockstep.v1.ServerDatabase
-	(*ServerSchema)(nil),            // 28: lockstep.v1.ServerSchema
-	(*ServerAccount)(nil),           // 29: lockstep.v1.ServerAccount
-	(*ServerMembership)(nil),        // 30: lockstep.v1.ServerMembership
-	(*ServerUser)(nil),              // 31: lockstep.v1.ServerUser
-	(*ServerGrant)(nil),             // 32: lockstep.v1.ServerGrant
-	(*ListDatabasesRequest)(nil),    // 33: lockstep.v1.ListDatabasesRequest
-	(*ListDatabasesResponse)(nil),   // 34: lockstep.v1.ListDatabasesResponse
-	(*ListUsersRequest)(nil),        // 35: lockstep.v1.ListUsersRequest
-	(*ListUsersResponse)(nil),       // 36: lockstep.v1.ListUsersResponse
-	(*GetServerAccessRequest)(nil),  // 37: lockstep.v1.GetServerAccessRequest
-	(*GetServerAccessResponse)(nil), // 38: lockstep.v1.GetServerAccessResponse
-	(*ServerAccess)(nil),            // 39: lockstep.v1.ServerAccess
-	(*AdoptDiscoveredRequest)(nil),  // 40: lockstep.v1.AdoptDiscoveredRequest
-	(*AdoptDiscoveredResponse)(nil), // 41: lockstep.v1.AdoptDiscoveredResponse
-	nil,                             // 42: lockstep.v1.Server.LabelsEntry
-	nil,                             // 43: lockstep.v1.CreateServerRequest.LabelsEntry
-	nil,                             // 44: lockstep.v1.ServerLabels.LabelsEntry
-	nil,                             // 45: lockstep.v1.AdoptDiscoveredRequest.LabelsEntry
-	(Engine)(0),                     // 46: lockstep.v1.Engine
-	(*timestamppb.Timestamp)(nil),   // 47: google.protobuf.Timestamp
-	(*ModuleRef)(nil),               // 48: lockstep.v1.ModuleRef
-	(Strategy)(0),                   // 49: lockstep.v1.Strategy
-	(*Tenant)(nil),                  // 50: lockstep.v1.Tenant
-	(*AdoptDatabaseResponse)(nil),   // 51: lockstep.v1.AdoptDatabaseResponse
+	(SyncOutcome)(0),                  // 0: lockstep.v1.SyncOutcome
+	(SyncPhase)(0),                    // 1: lockstep.v1.SyncPhase
+	(DatabaseStatus)(0),               // 2: lockstep.v1.DatabaseStatus
+	(UserStatus)(0),                   // 3: lockstep.v1.UserStatus
+	(ServerChangeKind)(0),             // 4: lockstep.v1.ServerChangeKind
+	(*Server)(nil),                    // 5: lockstep.v1.Server
+	(*SyncStatus)(nil),                // 6: lockstep.v1.SyncStatus
+	(*ServerFacts)(nil),               // 7: lockstep.v1.ServerFacts
+	(*SyncNote)(nil),                  // 8: lockstep.v1.SyncNote
+	(*CreateServerRequest)(nil),       // 9: lockstep.v1.CreateServerRequest
+	(*CreateServerResponse)(nil),      // 10: lockstep.v1.CreateServerResponse
+	(*GetServerRequest)(nil),          // 11: lockstep.v1.GetServerRequest
+	(*GetServerResponse)(nil),         // 12: lockstep.v1.GetServerResponse
+	(*ListServersRequest)(nil),        // 13: lockstep.v1.ListServersRequest
+	(*ListServersResponse)(nil),       // 14: lockstep.v1.ListServersResponse
+	(*ArchiveServerRequest)(nil),      // 15: lockstep.v1.ArchiveServerRequest
+	(*ArchiveServerResponse)(nil),     // 16: lockstep.v1.ArchiveServerResponse
+	(*ServerLabels)(nil),              // 17: lockstep.v1.ServerLabels
+	(*UpdateServerRequest)(nil),       // 18: lockstep.v1.UpdateServerRequest
+	(*UpdateServerResponse)(nil),      // 19: lockstep.v1.UpdateServerResponse
+	(*SyncOptions)(nil),               // 20: lockstep.v1.SyncOptions
+	(*SyncServerRequest)(nil),         // 21: lockstep.v1.SyncServerRequest
+	(*SyncProgress)(nil),              // 22: lockstep.v1.SyncProgress
+	(*SyncServerResponse)(nil),        // 23: lockstep.v1.SyncServerResponse
+	(*SyncResult)(nil),                // 24: lockstep.v1.SyncResult
+	(*DatabaseChange)(nil),            // 25: lockstep.v1.DatabaseChange
+	(*UserChange)(nil),                // 26: lockstep.v1.UserChange
+	(*GrantChange)(nil),               // 27: lockstep.v1.GrantChange
+	(*ServerDatabase)(nil),            // 28: lockstep.v1.ServerDatabase
+	(*ServerSchema)(nil),              // 29: lockstep.v1.ServerSchema
+	(*ServerAccount)(nil),             // 30: lockstep.v1.ServerAccount
+	(*ServerMembership)(nil),          // 31: lockstep.v1.ServerMembership
+	(*ServerUser)(nil),                // 32: lockstep.v1.ServerUser
+	(*ServerGrant)(nil),               // 33: lockstep.v1.ServerGrant
+	(*ListDatabasesRequest)(nil),      // 34: lockstep.v1.ListDatabasesRequest
+	(*ListDatabasesResponse)(nil),     // 35: lockstep.v1.ListDatabasesResponse
+	(*ListUsersRequest)(nil),          // 36: lockstep.v1.ListUsersRequest
+	(*ListUsersResponse)(nil),         // 37: lockstep.v1.ListUsersResponse
+	(*ListServerChangesRequest)(nil),  // 38: lockstep.v1.ListServerChangesRequest
+	(*ListServerChangesResponse)(nil), // 39: lockstep.v1.ListServerChangesResponse
+	(*ServerChange)(nil),              // 40: lockstep.v1.ServerChange
+	(*GetServerAccessRequest)(nil),    // 41: lockstep.v1.GetServerAccessRequest
+	(*GetServerAccessResponse)(nil),   // 42: lockstep.v1.GetServerAccessResponse
+	(*ServerAccess)(nil),              // 43: lockstep.v1.ServerAccess
+	(*AdoptDiscoveredRequest)(nil),    // 44: lockstep.v1.AdoptDiscoveredRequest
+	(*AdoptDiscoveredResponse)(nil),   // 45: lockstep.v1.AdoptDiscoveredResponse
+	nil,                               // 46: lockstep.v1.Server.LabelsEntry
+	nil,                               // 47: lockstep.v1.CreateServerRequest.LabelsEntry
+	nil,                               // 48: lockstep.v1.ServerLabels.LabelsEntry
+	nil,                               // 49: lockstep.v1.AdoptDiscoveredRequest.LabelsEntry
+	(Engine)(0),                       // 50: lockstep.v1.Engine
+	(*timestamppb.Timestamp)(nil),     // 51: google.protobuf.Timestamp
+	(*ModuleRef)(nil),                 // 52: lockstep.v1.ModuleRef
+	(Strategy)(0),                     // 53: lockstep.v1.Strategy
+	(*Tenant)(nil),                    // 54: lockstep.v1.Tenant
+	(*AdoptDatabaseResponse)(nil),     // 55: lockstep.v1.AdoptDatabaseResponse
 }
 var file_lockstep_v1_server_service_proto_depIdxs = []int32{
-	42, // 0: lockstep.v1.Server.labels:type_name -> lockstep.v1.Server.LabelsEntry
-	46, // 1: lockstep.v1.Server.engine:type_name -> lockstep.v1.Engine
-	47, // 2: lockstep.v1.Server.created_at:type_name -> google.protobuf.Timestamp
-	47, // 3: lockstep.v1.Server.archived_at:type_name -> google.protobuf.Timestamp
-	5,  // 4: lockstep.v1.Server.last_sync:type_name -> lockstep.v1.SyncStatus
-	6,  // 5: lockstep.v1.Server.facts:type_name -> lockstep.v1.ServerFacts
+	46, // 0: lockstep.v1.Server.labels:type_name -> lockstep.v1.Server.LabelsEntry
+	50, // 1: lockstep.v1.Server.engine:type_name -> lockstep.v1.Engine
+	51, // 2: lockstep.v1.Server.created_at:type_name -> google.protobuf.Timestamp
+	51, // 3: lockstep.v1.Server.archived_at:type_name -> google.protobuf.Timestamp
+	6,  // 4: lockstep.v1.Server.last_sync:type_name -> lockstep.v1.SyncStatus
+	7,  // 5: lockstep.v1.Server.facts:type_name -> lockstep.v1.ServerFacts
 	0,  // 6: lockstep.v1.SyncStatus.outcome:type_name -> lockstep.v1.SyncOutcome
-	47, // 7: lockstep.v1.SyncStatus.tried_at:type_name -> google.protobuf.Timestamp
-	47, // 8: lockstep.v1.SyncStatus.synced_at:type_name -> google.protobuf.Timestamp
-	46, // 9: lockstep.v1.ServerFacts.engine:type_name -> lockstep.v1.Engine
-	7,  // 10: lockstep.v1.ServerFacts.notes:type_name -> lockstep.v1.SyncNote
-	43, // 11: lockstep.v1.CreateServerRequest.labels:type_name -> lockstep.v1.CreateServerRequest.LabelsEntry
-	4,  // 12: lockstep.v1.CreateServerResponse.server:type_name -> lockstep.v1.Server
-	4,  // 13: lockstep.v1.GetServerResponse.server:type_name -> lockstep.v1.Server
-	46, // 14: lockstep.v1.ListServersRequest.engine:type_name -> lockstep.v1.Engine
-	4,  // 15: lockstep.v1.ListServersResponse.servers:type_name -> lockstep.v1.Server
-	4,  // 16: lockstep.v1.ArchiveServerResponse.server:type_name -> lockstep.v1.Server
-	44, // 17: lockstep.v1.ServerLabels.labels:type_name -> lockstep.v1.ServerLabels.LabelsEntry
-	16, // 18: lockstep.v1.UpdateServerRequest.labels:type_name -> lockstep.v1.ServerLabels
-	4,  // 19: lockstep.v1.UpdateServerResponse.server:type_name -> lockstep.v1.Server
-	19, // 20: lockstep.v1.SyncServerRequest.options:type_name -> lockstep.v1.SyncOptions
+	51, // 7: lockstep.v1.SyncStatus.tried_at:type_name -> google.protobuf.Timestamp
+	51, // 8: lockstep.v1.SyncStatus.synced_at:type_name -> google.protobuf.Timestamp
+	50, // 9: lockstep.v1.ServerFacts.engine:type_name -> lockstep.v1.Engine
+	8,  // 10: lockstep.v1.ServerFacts.notes:type_name -> lockstep.v1.SyncNote
+	47, // 11: lockstep.v1.CreateServerRequest.labels:type_name -> lockstep.v1.CreateServerRequest.LabelsEntry
+	5,  // 12: lockstep.v1.CreateServerResponse.server:type_name -> lockstep.v1.Server
+	5,  // 13: lockstep.v1.GetServerResponse.server:type_name -> lockstep.v1.Server
+	50, // 14: lockstep.v1.ListServersRequest.engine:type_name -> lockstep.v1.Engine
+	5,  // 15: lockstep.v1.ListServersResponse.servers:type_name -> lockstep.v1.Server
+	5,  // 16: lockstep.v1.ArchiveServerResponse.server:type_name -> lockstep.v1.Server
+	48, // 17: lockstep.v1.ServerLabels.labels:type_name -> lockstep.v1.ServerLabels.LabelsEntry
+	17, // 18: lockstep.v1.UpdateServerRequest.labels:type_name -> lockstep.v1.ServerLabels
+	5,  // 19: lockstep.v1.UpdateServerResponse.server:type_name -> lockstep.v1.Server
+	20, // 20: lockstep.v1.SyncServerRequest.options:type_name -> lockstep.v1.SyncOptions
 	1,  // 21: lockstep.v1.SyncProgress.phase:type_name -> lockstep.v1.SyncPhase
-	21, // 22: lockstep.v1.SyncServerResponse.progress:type_name -> lockstep.v1.SyncProgress
-	23, // 23: lockstep.v1.SyncServerResponse.result:type_name -> lockstep.v1.SyncResult
-	4,  // 24: lockstep.v1.SyncResult.server:type_name -> lockstep.v1.Server
-	6,  // 25: lockstep.v1.SyncResult.facts:type_name -> lockstep.v1.ServerFacts
-	6,  // 26: lockstep.v1.SyncResult.facts_before:type_name -> lockstep.v1.ServerFacts
-	24, // 27: lockstep.v1.SyncResult.databases:type_name -> lockstep.v1.DatabaseChange
-	25, // 28: lockstep.v1.SyncResult.users:type_name -> lockstep.v1.UserChange
-	26, // 29: lockstep.v1.SyncResult.grants:type_name -> lockstep.v1.GrantChange
-	27, // 30: lockstep.v1.DatabaseChange.before:type_name -> lockstep.v1.ServerDatabase
-	27, // 31: lockstep.v1.DatabaseChange.after:type_name -> lockstep.v1.ServerDatabase
-	31, // 32: lockstep.v1.UserChange.before:type_name -> lockstep.v1.ServerUser
-	31, // 33: lockstep.v1.UserChange.after:type_name -> lockstep.v1.ServerUser
-	32, // 34: lockstep.v1.GrantChange.before:type_name -> lockstep.v1.ServerGrant
-	32, // 35: lockstep.v1.GrantChange.after:type_name -> lockstep.v1.ServerGrant
-	28, // 36: lockstep.v1.ServerDatabase.schemas:type_name -> lockstep.v1.ServerSchema
-	47, // 37: lockstep.v1.ServerDatabase.seen_at:type_name -> google.protobuf.Timestamp
-	47, // 38: lockstep.v1.ServerDatabase.changed_at:type_name -> google.protobuf.Timestamp
-	47, // 39: lockstep.v1.ServerDatabase.vanished_at:type_name -> google.protobuf.Timestamp
-	29, // 40: lockstep.v1.ServerMembership.role:type_name -> lockstep.v1.ServerAccount
-	29, // 41: lockstep.v1.ServerUser.account:type_name -> lockstep.v1.ServerAccount
-	30, // 42: lockstep.v1.ServerUser.member_of:type_name -> lockstep.v1.ServerMembership
-	47, // 43: lockstep.v1.ServerUser.seen_at:type_name -> google.protobuf.Timestamp
-	47, // 44: lockstep.v1.ServerUser.changed_at:type_name -> google.protobuf.Timestamp
-	47, // 45: lockstep.v1.ServerUser.vanished_at:type_name -> google.protobuf.Timestamp
-	29, // 46: lockstep.v1.ServerGrant.grantee:type_name -> lockstep.v1.ServerAccount
+	22, // 22: lockstep.v1.SyncServerResponse.progress:type_name -> lockstep.v1.SyncProgress
+	24, // 23: lockstep.v1.SyncServerResponse.result:type_name -> lockstep.v1.SyncResult
+	5,  // 24: lockstep.v1.SyncResult.server:type_name -> lockstep.v1.Server
+	7,  // 25: lockstep.v1.SyncResult.facts:type_name -> lockstep.v1.ServerFacts
+	7,  // 26: lockstep.v1.SyncResult.facts_before:type_name -> lockstep.v1.ServerFacts
+	25, // 27: lockstep.v1.SyncResult.databases:type_name -> lockstep.v1.DatabaseChange
+	26, // 28: lockstep.v1.SyncResult.users:type_name -> lockstep.v1.UserChange
+	27, // 29: lockstep.v1.SyncResult.grants:type_name -> lockstep.v1.GrantChange
+	28, // 30: lockstep.v1.DatabaseChange.before:type_name -> lockstep.v1.ServerDatabase
+	28, // 31: lockstep.v1.DatabaseChange.after:type_name -> lockstep.v1.ServerDatabase
+	32, // 32: lockstep.v1.UserChange.before:type_name -> lockstep.v1.ServerUser
+	32, // 33: lockstep.v1.UserChange.after:type_name -> lockstep.v1.ServerUser
+	33, // 34: lockstep.v1.GrantChange.before:type_name -> lockstep.v1.ServerGrant
+	33, // 35: lockstep.v1.GrantChange.after:type_name -> lockstep.v1.ServerGrant
+	29, // 36: lockstep.v1.ServerDatabase.schemas:type_name -> lockstep.v1.ServerSchema
+	51, // 37: lockstep.v1.ServerDatabase.seen_at:type_name -> google.protobuf.Timestamp
+	51, // 38: lockstep.v1.ServerDatabase.changed_at:type_name -> google.protobuf.Timestamp
+	51, // 39: lockstep.v1.ServerDatabase.vanished_at:type_name -> google.protobuf.Timestamp
+	30, // 40: lockstep.v1.ServerMembership.role:type_name -> lockstep.v1.ServerAccount
+	30, // 41: lockstep.v1.ServerUser.account:type_name -> lockstep.v1.ServerAccount
+	31, // 42: lockstep.v1.ServerUser.member_of:type_name -> lockstep.v1.ServerMembership
+	51, // 43: lockstep.v1.ServerUser.seen_at:type_name -> google.protobuf.Timestamp
+	51, // 44: lockstep.v1.ServerUser.changed_at:type_name -> google.protobuf.Timestamp
+	51, // 45: lockstep.v1.ServerUser.vanished_at:type_name -> google.protobuf.Timestamp
+	30, // 46: lockstep.v1.ServerGrant.grantee:type_name -> lockstep.v1.ServerAccount
 	2,  // 47: lockstep.v1.ListDatabasesRequest.status:type_name -> lockstep.v1.DatabaseStatus
-	27, // 48: lockstep.v1.ListDatabasesResponse.databases:type_name -> lockstep.v1.ServerDatabase
-	5,  // 49: lockstep.v1.ListDatabasesResponse.last_sync:type_name -> lockstep.v1.SyncStatus
+	28, // 48: lockstep.v1.ListDatabasesResponse.databases:type_name -> lockstep.v1.ServerDatabase
+	6,  // 49: lockstep.v1.ListDatabasesResponse.last_sync:type_name -> lockstep.v1.SyncStatus
 	3,  // 50: lockstep.v1.ListUsersRequest.status:type_name -> lockstep.v1.UserStatus
-	31, // 51: lockstep.v1.ListUsersResponse.users:type_name -> lockstep.v1.ServerUser
-	5,  // 52: lockstep.v1.ListUsersResponse.last_sync:type_name -> lockstep.v1.SyncStatus
-	39, // 53: lockstep.v1.GetServerAccessResponse.access:type_name -> lockstep.v1.ServerAccess
-	5,  // 54: lockstep.v1.GetServerAccessResponse.last_sync:type_name -> lockstep.v1.SyncStatus
-	29, // 55: lockstep.v1.ServerAccess.account:type_name -> lockstep.v1.ServerAccount
-	45, // 56: lockstep.v1.AdoptDiscoveredRequest.labels:type_name -> lockstep.v1.AdoptDiscoveredRequest.LabelsEntry
-	48, // 57: lockstep.v1.AdoptDiscoveredRequest.modules:type_name -> lockstep.v1.ModuleRef
-	49, // 58: lockstep.v1.AdoptDiscoveredRequest.strategy:type_name -> lockstep.v1.Strategy
-	50, // 59: lockstep.v1.AdoptDiscoveredResponse.tenant:type_name -> lockstep.v1.Tenant
-	51, // 60: lockstep.v1.AdoptDiscoveredResponse.adoption:type_name -> lockstep.v1.AdoptDatabaseResponse
-	8,  // 61: lockstep.v1.ServerService.CreateServer:input_type -> lockstep.v1.CreateServerRequest
-	10, // 62: lockstep.v1.ServerService.GetServer:input_type -> lockstep.v1.GetServerRequest
-	12, // 63: lockstep.v1.ServerService.ListServers:input_type -> lockstep.v1.ListServersRequest
-	17, // 64: lockstep.v1.ServerService.UpdateServer:input_type -> lockstep.v1.UpdateServerRequest
-	14, // 65: lockstep.v1.ServerService.ArchiveServer:input_type -> lockstep.v1.ArchiveServerRequest
-	20, // 66: lockstep.v1.ServerService.SyncServer:input_type -> lockstep.v1.SyncServerRequest
-	33, // 67: lockstep.v1.ServerService.ListDatabases:input_type -> lockstep.v1.ListDatabasesRequest
-	35, // 68: lockstep.v1.ServerService.ListUsers:input_type -> lockstep.v1.ListUsersRequest
-	37, // 69: lockstep.v1.ServerService.GetServerAccess:input_type -> lockstep.v1.GetServerAccessRequest
-	40, // 70: lockstep.v1.ServerService.AdoptDiscovered:input_type -> lockstep.v1.AdoptDiscoveredRequest
-	9,  // 71: lockstep.v1.ServerService.CreateServer:output_type -> lockstep.v1.CreateServerResponse
-	11, // 72: lockstep.v1.ServerService.GetServer:output_type -> lockstep.v1.GetServerResponse
-	13, // 73: lockstep.v1.ServerService.ListServers:output_type -> lockstep.v1.ListServersResponse
-	18, // 74: lockstep.v1.ServerService.UpdateServer:output_type -> lockstep.v1.UpdateServerResponse
-	15, // 75: lockstep.v1.ServerService.ArchiveServer:output_type -> lockstep.v1.ArchiveServerResponse
-	22, // 76: lockstep.v1.ServerService.SyncServer:output_type -> lockstep.v1.SyncServerResponse
-	34, // 77: lockstep.v1.ServerService.ListDatabases:output_type -> lockstep.v1.ListDatabasesResponse
-	36, // 78: lockstep.v1.ServerService.ListUsers:output_type -> lockstep.v1.ListUsersResponse
-	38, // 79: lockstep.v1.ServerService.GetServerAccess:output_type -> lockstep.v1.GetServerAccessResponse
-	41, // 80: lockstep.v1.ServerService.AdoptDiscovered:output_type -> lockstep.v1.AdoptDiscoveredResponse
-	71, // [71:81] is the sub-list for method output_type
-	61, // [61:71] is the sub-list for method input_type
-	61, // [61:61] is the sub-list for extension type_name
-	61, // [61:61] is the sub-list for extension extendee
-	0,  // [0:61] is the sub-list for field type_name
+	32, // 51: lockstep.v1.ListUsersResponse.users:type_name -> lockstep.v1.ServerUser
+	6,  // 52: lockstep.v1.ListUsersResponse.last_sync:type_name -> lockstep.v1.SyncStatus
+	40, // 53: lockstep.v1.ListServerChangesResponse.changes:type_name -> lockstep.v1.ServerChange
+	51, // 54: lockstep.v1.ServerChange.at:type_name -> google.protobuf.Timestamp
+	4,  // 55: lockstep.v1.ServerChange.kind:type_name -> lockstep.v1.ServerChangeKind
+	43, // 56: lockstep.v1.GetServerAccessResponse.access:type_name -> lockstep.v1.ServerAccess
+	6,  // 57: lockstep.v1.GetServerAccessResponse.last_sync:type_name -> lockstep.v1.SyncStatus
+	30, // 58: lockstep.v1.ServerAccess.account:type_name -> lockstep.v1.ServerAccount
+	49, // 59: lockstep.v1.AdoptDiscoveredRequest.labels:type_name -> lockstep.v1.AdoptDiscoveredRequest.LabelsEntry
+	52, // 60: lockstep.v1.AdoptDiscoveredRequest.modules:type_name -> lockstep.v1.ModuleRef
+	53, // 61: lockstep.v1.AdoptDiscoveredRequest.strategy:type_name -> lockstep.v1.Strategy
+	54, // 62: lockstep.v1.AdoptDiscoveredResponse.tenant:type_name -> lockstep.v1.Tenant
+	55, // 63: lockstep.v1.AdoptDiscoveredResponse.adoption:type_name -> lockstep.v1.AdoptDatabaseResponse
+	9,  // 64: lockstep.v1.ServerService.CreateServer:input_type -> lockstep.v1.CreateServerRequest
+	11, // 65: lockstep.v1.ServerService.GetServer:input_type -> lockstep.v1.GetServerRequest
+	13, // 66: lockstep.v1.ServerService.ListServers:input_type -> lockstep.v1.ListServersRequest
+	18, // 67: lockstep.v1.ServerService.UpdateServer:input_type -> lockstep.v1.UpdateServerRequest
+	15, // 68: lockstep.v1.ServerService.ArchiveServer:input_type -> lockstep.v1.ArchiveServerRequest
+	21, // 69: lockstep.v1.ServerService.SyncServer:input_type -> lockstep.v1.SyncServerRequest
+	34, // 70: lockstep.v1.ServerService.ListDatabases:input_type -> lockstep.v1.ListDatabasesRequest
+	36, // 71: lockstep.v1.ServerService.ListUsers:input_type -> lockstep.v1.ListUsersRequest
+	38, // 72: lockstep.v1.ServerService.ListServerChanges:input_type -> lockstep.v1.ListServerChangesRequest
+	41, // 73: lockstep.v1.ServerService.GetServerAccess:input_type -> lockstep.v1.GetServerAccessRequest
+	44, // 74: lockstep.v1.ServerService.AdoptDiscovered:input_type -> lockstep.v1.AdoptDiscoveredRequest
+	10, // 75: lockstep.v1.ServerService.CreateServer:output_type -> lockstep.v1.CreateServerResponse
+	12, // 76: lockstep.v1.ServerService.GetServer:output_type -> lockstep.v1.GetServerResponse
+	14, // 77: lockstep.v1.ServerService.ListServers:output_type -> lockstep.v1.ListServersResponse
+	19, // 78: lockstep.v1.ServerService.UpdateServer:output_type -> lockstep.v1.UpdateServerResponse
+	16, // 79: lockstep.v1.ServerService.ArchiveServer:output_type -> lockstep.v1.ArchiveServerResponse
+	23, // 80: lockstep.v1.ServerService.SyncServer:output_type -> lockstep.v1.SyncServerResponse
+	35, // 81: lockstep.v1.ServerService.ListDatabases:output_type -> lockstep.v1.ListDatabasesResponse
+	37, // 82: lockstep.v1.ServerService.ListUsers:output_type -> lockstep.v1.ListUsersResponse
+	39, // 83: lockstep.v1.ServerService.ListServerChanges:output_type -> lockstep.v1.ListServerChangesResponse
+	42, // 84: lockstep.v1.ServerService.GetServerAccess:output_type -> lockstep.v1.GetServerAccessResponse
+	45, // 85: lockstep.v1.ServerService.AdoptDiscovered:output_type -> lockstep.v1.AdoptDiscoveredResponse
+	75, // [75:86] is the sub-list for method output_type
+	64, // [64:75] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_lockstep_v1_server_service_proto_init() }
@@ -3766,8 +4075,8 @@ func file_lockstep_v1_server_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lockstep_v1_server_service_proto_rawDesc), len(file_lockstep_v1_server_service_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   42,
+			NumEnums:      5,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,16 +19,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ServerService_CreateServer_FullMethodName    = "/lockstep.v1.ServerService/CreateServer"
-	ServerService_GetServer_FullMethodName       = "/lockstep.v1.ServerService/GetServer"
-	ServerService_ListServers_FullMethodName     = "/lockstep.v1.ServerService/ListServers"
-	ServerService_UpdateServer_FullMethodName    = "/lockstep.v1.ServerService/UpdateServer"
-	ServerService_ArchiveServer_FullMethodName   = "/lockstep.v1.ServerService/ArchiveServer"
-	ServerService_SyncServer_FullMethodName      = "/lockstep.v1.ServerService/SyncServer"
-	ServerService_ListDatabases_FullMethodName   = "/lockstep.v1.ServerService/ListDatabases"
-	ServerService_ListUsers_FullMethodName       = "/lockstep.v1.ServerService/ListUsers"
-	ServerService_GetServerAccess_FullMethodName = "/lockstep.v1.ServerService/GetServerAccess"
-	ServerService_AdoptDiscovered_FullMethodName = "/lockstep.v1.ServerService/AdoptDiscovered"
+	ServerService_CreateServer_FullMethodName      = "/lockstep.v1.ServerService/CreateServer"
+	ServerService_GetServer_FullMethodName         = "/lockstep.v1.ServerService/GetServer"
+	ServerService_ListServers_FullMethodName       = "/lockstep.v1.ServerService/ListServers"
+	ServerService_UpdateServer_FullMethodName      = "/lockstep.v1.ServerService/UpdateServer"
+	ServerService_ArchiveServer_FullMethodName     = "/lockstep.v1.ServerService/ArchiveServer"
+	ServerService_SyncServer_FullMethodName        = "/lockstep.v1.ServerService/SyncServer"
+	ServerService_ListDatabases_FullMethodName     = "/lockstep.v1.ServerService/ListDatabases"
+	ServerService_ListUsers_FullMethodName         = "/lockstep.v1.ServerService/ListUsers"
+	ServerService_ListServerChanges_FullMethodName = "/lockstep.v1.ServerService/ListServerChanges"
+	ServerService_GetServerAccess_FullMethodName   = "/lockstep.v1.ServerService/GetServerAccess"
+	ServerService_AdoptDiscovered_FullMethodName   = "/lockstep.v1.ServerService/AdoptDiscovered"
 )
 
 // ServerServiceClient is the client API for ServerService service.
@@ -60,6 +61,9 @@ type ServerServiceClient interface {
 	// ListUsers lists the users, logins and roles of a server as its last sync found
 	// them, in the order of their names.
 	ListUsers(ctx context.Context, in *ListUsersRequest, opts ...grpc.CallOption) (*ListUsersResponse, error)
+	// ListServerChanges lists what syncs of a server found to be different, the
+	// newest sync first: whoever asked for it, and those of the schedule.
+	ListServerChanges(ctx context.Context, in *ListServerChangesRequest, opts ...grpc.CallOption) (*ListServerChangesResponse, error)
 	// GetServerAccess tells who may use a database, or what a user may use, as it
 	// follows from grants, ownership, roles and superuser rights.
 	GetServerAccess(ctx context.Context, in *GetServerAccessRequest, opts ...grpc.CallOption) (*GetServerAccessResponse, error)
@@ -166,6 +170,16 @@ func (c *serverServiceClient) ListUsers(ctx context.Context, in *ListUsersReques
 	return out, nil
 }
 
+func (c *serverServiceClient) ListServerChanges(ctx context.Context, in *ListServerChangesRequest, opts ...grpc.CallOption) (*ListServerChangesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListServerChangesResponse)
+	err := c.cc.Invoke(ctx, ServerService_ListServerChanges_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *serverServiceClient) GetServerAccess(ctx context.Context, in *GetServerAccessRequest, opts ...grpc.CallOption) (*GetServerAccessResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetServerAccessResponse)
@@ -215,6 +229,9 @@ type ServerServiceServer interface {
 	// ListUsers lists the users, logins and roles of a server as its last sync found
 	// them, in the order of their names.
 	ListUsers(context.Context, *ListUsersRequest) (*ListUsersResponse, error)
+	// ListServerChanges lists what syncs of a server found to be different, the
+	// newest sync first: whoever asked for it, and those of the schedule.
+	ListServerChanges(context.Context, *ListServerChangesRequest) (*ListServerChangesResponse, error)
 	// GetServerAccess tells who may use a database, or what a user may use, as it
 	// follows from grants, ownership, roles and superuser rights.
 	GetServerAccess(context.Context, *GetServerAccessRequest) (*GetServerAccessResponse, error)
@@ -255,6 +272,9 @@ func (UnimplementedServerServiceServer) ListDatabases(context.Context, *ListData
 }
 func (UnimplementedServerServiceServer) ListUsers(context.Context, *ListUsersRequest) (*ListUsersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListUsers not implemented")
+}
+func (UnimplementedServerServiceServer) ListServerChanges(context.Context, *ListServerChangesRequest) (*ListServerChangesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListServerChanges not implemented")
 }
 func (UnimplementedServerServiceServer) GetServerAccess(context.Context, *GetServerAccessRequest) (*GetServerAccessResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetServerAccess not implemented")
@@ -420,6 +440,24 @@ func _ServerService_ListUsers_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ServerService_ListServerChanges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListServerChangesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ServerServiceServer).ListServerChanges(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ServerService_ListServerChanges_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ServerServiceServer).ListServerChanges(ctx, req.(*ListServerChangesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ServerService_GetServerAccess_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetServerAccessRequest)
 	if err := dec(in); err != nil {
@@ -490,6 +528,10 @@ var ServerService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListUsers",
 			Handler:    _ServerService_ListUsers_Handler,
+		},
+		{
+			MethodName: "ListServerChanges",
+			Handler:    _ServerService_ListServerChanges_Handler,
 		},
 		{
 			MethodName: "GetServerAccess",

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -75,6 +76,20 @@ func (p *Printer) ServerAccess(r *lockstepv1.GetServerAccessResponse) {
 		rows = append(rows, []string{account(a.GetAccount()), oneLine(at), orDash(strings.Join(a.GetPrivileges(), " ")), strings.Join(a.GetAfterSetRole(), " ")})
 	}
 	p.page(rows, "")
+}
+
+// ServerChanges writes a page of what syncs found, a line each.
+func (p *Printer) ServerChanges(r *lockstepv1.ListServerChangesResponse) {
+	if len(r.GetChanges()) == 0 {
+		p.line("No sync found anything.")
+		return
+	}
+	rows := [][]string{{"GENERATION", "AT", "WHAT", "NAME"}}
+	for _, c := range r.GetChanges() {
+		kind := enumWord(c.GetKind(), "SERVER_CHANGE_KIND_", " ")
+		rows = append(rows, []string{strconv.FormatInt(c.GetGeneration(), 10), timeText(c.GetAt()), c.GetObject() + " " + kind, oneLine(c.GetName())})
+	}
+	p.page(rows, r.GetNextPageToken())
 }
 
 // AdoptedDiscovered writes the tenant that was made of a database.

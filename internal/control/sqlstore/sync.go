@@ -221,7 +221,10 @@ func (w *syncWriter) user(ctx context.Context, c control.Change[control.User]) e
 func (w *syncWriter) privilege(ctx context.Context, c control.Change[control.Privilege]) error {
 	v := c.Value
 	name := v.User + " " + v.Privilege + " on " + v.Database
-	if v.Schema != "" {
+	switch {
+	case v.Database == "":
+		name += "the whole server"
+	case v.Schema != "":
 		name += "." + v.Schema
 	}
 	if err := note(ctx, w, "privilege", name, c); err != nil {
