@@ -73,8 +73,8 @@ func serve(ctx context.Context, cfg config.Config, getenv func(string) string, l
 		group.Go(func() error { return serveHTTP(alive, httpLis, server, cfg, told, store) })
 	}
 	group.Go(func() error { return server.Serve(alive, lis) })
-	if store != nil && cfg.SyncEvery > 0 {
-		group.Go(func() error { return newSyncSchedule(store, server.SyncOnSchedule, cfg, logger).run(ctx) })
+	if cfg.SyncEvery > 0 {
+		group.Go(func() error { return syncOnSchedule(ctx, cfg, store, server, logger) })
 	}
 	ready(at)
 	return group.Wait()

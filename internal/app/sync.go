@@ -12,6 +12,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/discover"
 	"github.com/lockstepdb/lockstep/internal/fault"
+	"github.com/lockstepdb/lockstep/internal/rpc"
 )
 
 // discoverers are the engines whose servers can be read.
@@ -23,6 +24,15 @@ func discoverers(dialects map[dialect.Engine]dialect.Dialect) map[dialect.Engine
 		}
 	}
 	return out
+}
+
+// syncOnSchedule syncs the servers of a store until the context is over.
+func syncOnSchedule(ctx context.Context, cfg config.Config, store *controls, server *rpc.Server, logger *slog.Logger) error {
+	if store == nil {
+		logger.WarnContext(ctx, "no servers are synced: sync-every is set, and there is no control store that could hold any")
+		return nil
+	}
+	return newSyncSchedule(store, server.SyncOnSchedule, cfg, logger).run(ctx)
 }
 
 // syncLease is how long a replica that died keeps others from syncing a server.

@@ -73,6 +73,14 @@ func TestServeSyncsOnSchedule(t *testing.T) {
 	assert.Contains(t, log.err.String(), "reason=DIRECTORY_UNKNOWN")
 }
 
+// TestASyncScheduleNeedsAStore, and the server says so and goes on.
+func TestASyncScheduleNeedsAStore(t *testing.T) {
+	env := map[string]string{"LOCKSTEP_SOURCE": "off", "LOCKSTEP_CACHE_DIR": t.TempDir(), "LOCKSTEP_STORE": "none", "NO_COLOR": "1"}
+	_, _, log, end := serve(t, env, "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--sync-every", "1h")
+	assert.Equal(t, 0, end(), log.err.String())
+	assert.Contains(t, log.err.String(), "no servers are synced")
+}
+
 // overHTTP posts to a streaming call, and returns its lines.
 func overHTTP(t *testing.T, url string) []string {
 	t.Helper()

@@ -95,6 +95,41 @@ func TestWhatIsDiscoveredBecomesATenant(t *testing.T) {
 	})
 }
 
+// TestARegistrationThatCannotBeTakenBack is told as such: somebody has changed it
+// while the adoption failed.
+func TestARegistrationThatCannotBeTakenBack(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	h := host{engine: dialect.SQLite, url: "sqlite:" + dir, prefix: "p", dir: dir}
+	h.create(t, "p.db")
+	store, _, withStore := stored(t)
+	conn, _ := start(t, &fakeMigrator{}, withStore, engines(nil), func(cfg *rpc.Config) {
+		cfg.Migrator = &fakeMigrator{Keeper: &fakeKeeper{adopt: func(r migrate.AdoptRequest) (*migrate.AdoptReport, error) {
+			if !r.Preview {
+				name := "changed meanwhile"
+				_, err := store.UpdateTenant(t.Context(), "p", control.TenantUpdate{DisplayName: &name})
+				assert.NoError(t, err)
+			}
+			return nil, fault.New(fault.Refused, "ADOPTION_BLOCKED", "no")
+		}}}
+	})
+	client := lockstepv1.NewServerServiceClient(conn)
+	_, err := client.CreateServer(t.Context(), &lockstepv1.CreateServerRequest{Id: "main", Address: h.url})
+	require.NoError(t, err)
+	_, _, err = desk{host: h, servers: client}.sync(t, &lockstepv1.SyncServerRequest{})
+	require.NoError(t, err)
+	req := &lockstepv1.AdoptDiscoveredRequest{Server: "main", Database: "p.db", Id: "p", Modules: crm("v1").GetRefs()}
+	_, err = client.AdoptDiscovered(t.Context(), req)
+	assert.Equal(t, "REGISTRATION_LEFT", status.Fault(err).Reason)
+	assert.Equal(t, 6, status.Exit(status.Fault(err)))
+	h.create(t, "q.db")
+	_, _, err = desk{host: h, servers: client}.sync(t, &lockstepv1.SyncServerRequest{})
+	require.NoError(t, err)
+	req.Database, req.Preview = "q.db", true
+	_, err = client.AdoptDiscovered(t.Context(), req)
+	assert.Equal(t, control.ReasonTenantExists, status.Fault(err).Reason)
+}
+
 // parse is the host's URL.
 func (h host) parse(t testing.TB) dialect.Target {
 	t.Helper()
