@@ -79,19 +79,25 @@ func agree(t *testing.T, l lab, r *rand.Rand) {
 	case err != nil && len(blocking) == 0 && len(report.Unchecked) == 0:
 		t.Errorf("the engine refuses (%s) and preflight was silent: %v\n%s", reason, err, explain())
 	case err == nil && overlooked(l, p, blocking):
-		t.Logf("the engine overlooks orphans")
+		t.Logf("the engine overlooks orphans\n%s", explain())
 	case err == nil && len(blocking) > 0:
 		t.Errorf("preflight was in the way, and the engine was not\n%s", explain())
 	}
 	t.Logf("seed: %d findings, %d in the way, %d unchecked, engine: %q", len(report.Findings), len(blocking), len(report.Unchecked), reason)
 }
 
-// overlooked tells what MySQL 9 lets pass: a foreign key of a table to itself that
-// is added by copying the table is not always held against its rows.
+// overlooked tells what MySQL 9.7 lets pass with innodb_native_foreign_keys=OFF: rows
+// with NULL in a further column of the index that serves a foreign key.
 func overlooked(l lab, p *plan.Plan, blocking []preflight.Finding) bool {
 	for _, f := range blocking {
 		t := p.ResultSchema.Table(f.Table)
-		if !on(l, "mysql") || f.Kind != preflight.Orphans || t == nil || t.ForeignKey(f.Object) == nil || t.ForeignKey(f.Object).RefTable != f.Table {
+		if !on(l, "mysql") || f.Kind != preflight.Orphans || t == nil || t.ForeignKey(f.Object) == nil {
+			return false
+		}
+		columns := t.ForeignKey(f.Object).Columns
+		if !slices.ContainsFunc(t.Indexes, func(x *schema.Index) bool {
+			return len(x.Parts) > len(columns) && x.Parts[0].Column == columns[0]
+		}) {
 			return false
 		}
 	}
