@@ -409,3 +409,24 @@ func (s *sleepy) RenewLease(ctx context.Context, l control.Lease, length time.Du
 	}
 	return s.Store.RenewLease(ctx, l, length)
 }
+
+// TestAnAnswerThatIsNotDelivered: what nobody heard of is undone, and meanwhile the
+// tenant is not active.
+func TestAnAnswerThatIsNotDelivered(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, enginetest.Server{Engine: "sqlite", Name: "sqlite"})
+	s := y.service(t, nil)
+	var seen []control.TenantStatus
+	_, err := s.Onboard(t.Context(), y.request(y.name), func(e onboard.Event) {
+		if e.Phase != onboard.PhaseUndoing {
+			return
+		}
+		tenant, err := y.store.GetTenant(t.Context(), y.name)
+		require.NoError(t, err)
+		seen = append(seen, tenant.Status)
+	}, func(*onboard.Result) error { return fault.New(fault.Canceled, "CANCELED", "the caller has gone") })
+	require.Equal(t, fault.Canceled, fault.KindOf(err))
+	require.True(t, fault.As(err).RolledBack)
+	require.Equal(t, []control.TenantStatus{control.TenantFailed, control.TenantFailed}, seen)
+	y.gone(t, y.name)
+}

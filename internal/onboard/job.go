@@ -21,8 +21,10 @@ type job struct {
 	way
 	tell func(Event)
 	rec  control.Onboarding
-	url  string // of the tenant's database
-	out  *Result
+	// completed: the tenant may be active by now.
+	completed bool
+	url       string // of the tenant's database
+	out       *Result
 }
 
 func (j *job) onboard(ctx context.Context, req Request, deliver func(*Result) error) error {
@@ -139,6 +141,7 @@ func (j *job) make(ctx context.Context, req Request) error {
 	if err := j.wanted(ctx); err != nil {
 		return err
 	}
+	j.completed = true
 	tenant, err := j.cfg.Store.CompleteOnboarding(ctx, j.rec)
 	if err != nil {
 		return err

@@ -160,6 +160,9 @@ func words(err error) string {
 func (j *job) undo(ctx context.Context) (left []string) {
 	ctx, cancel := j.alone(ctx, undoTime)
 	defer cancel()
+	if j.completed { // nobody may work on it any more, and who comes after a crash must see that it goes
+		_ = j.cfg.Store.FailOnboarding(ctx, j.rec, "its onboarding is being undone")
+	}
 	for i, step := range slices.Backward(j.rec.Steps) {
 		if j.lost() != nil {
 			return nil

@@ -51,7 +51,12 @@ func (p places) of(ctx context.Context, req placed) (place, error) {
 		return place{}, fault.New(fault.Refused, "TENANT_ARCHIVED", "the tenant %s is archived", t.ID).
 			Suggest("its database was not touched: name it by its target, or register it anew under another id")
 	}
-	if t.Status == control.TenantOnboarding {
+	switch t.Status {
+	case control.TenantActive, control.TenantVanished, control.TenantArchived:
+	case control.TenantFailed:
+		return place{}, fault.New(fault.Refused, "TENANT_FAILED", "the onboarding of the tenant %s did not end well: %s", t.ID, t.StatusNote).
+			Suggest("undo what is left of it: lockstep tenant onboard %s --undo", t.ID)
+	case control.TenantOnboarding:
 		return place{}, fault.New(fault.Conflict, "TENANT_ONBOARDING", "the tenant %s is being onboarded: its database is not made yet", t.ID).
 			Suggest("wait for the onboarding to end; if it died, onboard the tenant again")
 	}
