@@ -107,8 +107,9 @@ func TestARegistrationThatCannotBeTakenBack(t *testing.T) {
 		cfg.Migrator = &fakeMigrator{Keeper: &fakeKeeper{adopt: func(r migrate.AdoptRequest) (*migrate.AdoptReport, error) {
 			if !r.Preview {
 				name := "changed meanwhile"
-				_, err := store.UpdateTenant(t.Context(), "p", control.TenantUpdate{DisplayName: &name})
-				assert.NoError(t, err)
+				if _, err := store.UpdateTenant(t.Context(), "p", control.TenantUpdate{DisplayName: &name}); err != nil {
+					return nil, err
+				}
 			}
 			return nil, fault.New(fault.Refused, "ADOPTION_BLOCKED", "no")
 		}}}
