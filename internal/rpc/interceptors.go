@@ -132,6 +132,8 @@ func (c chain) deadline(ctx context.Context, method string) (context.Context, co
 	return context.WithTimeout(ctx, limit)
 }
 
+const reasonPanic = "PANIC"
+
 // recovered turns a panic into a Bug. The stack goes to the log; the value of
 // the panic only when it is a runtime error, as any other may hold anything.
 func (c chain) recovered(ctx context.Context, p any) error {
@@ -143,7 +145,7 @@ func (c chain) recovered(ctx context.Context, p any) error {
 		attrs[0] = slog.String("panic", re.Error())
 	}
 	c.cfg.Logger.LogAttrs(ctx, slog.LevelError, "a call panicked", attrs...)
-	return fault.New(fault.Bug, "PANIC", "something unexpected happened inside lockstep").
+	return fault.New(fault.Bug, reasonPanic, "something unexpected happened inside lockstep").
 		Suggest("report this with the server's log around that moment")
 }
 

@@ -59,7 +59,15 @@ func (l *ledger) run(ctx context.Context, e control.AuditEvent, do func(*control
 	if err != nil {
 		return err
 	}
+	ended := false
+	defer func() {
+		if !ended { // it panicked, which somebody further out tells the caller
+			e.Outcome, e.Reason, e.Duration = outcomeFailed, reasonPanic, l.now().Sub(began)
+			l.finish(ctx, id, e)
+		}
+	}()
 	failure := do(&e)
+	ended = true
 	if e.Outcome == "" {
 		e.Outcome = outcomeDone
 		if failure != nil {

@@ -8,10 +8,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
 	"github.com/lockstepdb/lockstep/internal/access"
 	"github.com/lockstepdb/lockstep/internal/control"
+	"github.com/lockstepdb/lockstep/internal/migrate"
 	"github.com/lockstepdb/lockstep/internal/rpc"
 	"github.com/lockstepdb/lockstep/internal/rpc/status"
 )
@@ -168,4 +170,19 @@ func TestAChainThatCannotBeWrittenIsInTheLog(t *testing.T) {
 	_, err := lockstepv1.NewTenantServiceClient(conn).ArchiveTenant(with(t.Context(), known['n']), &lockstepv1.ArchiveTenantRequest{Tenant: "acme"})
 	assert.Equal(t, "ROLE_MISSING", status.Fault(err).Reason)
 	assert.Contains(t, log.String(), "a refused call is not in the audit chain")
+}
+
+// TestAnOperationThatPanicsHasItsEnd in the chain.
+func TestAnOperationThatPanicsHasItsEnd(t *testing.T) {
+	store, _, withStore := stored(t)
+	conn, _ := start(t, &fakeMigrator{preview: func(migrate.Request) (*migrate.Preview, error) { panic("no") }}, withStore)
+	_, err := lockstepv1.NewMigrationServiceClient(conn).PreviewMigration(t.Context(), &lockstepv1.PreviewMigrationRequest{Target: target, Modules: crm("v1")})
+	assert.Equal(t, codes.Internal, grpcstatus.Code(err))
+	entries := chained(t, store)
+	require.Len(t, entries, 2)
+	assert.Equal(t, "failed", entries[0].Outcome)
+	assert.Equal(t, "PANIC", entries[0].Reason)
+	report, err := store.VerifyAudit(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, report.Unfinished)
 }

@@ -37,11 +37,17 @@ func TestDockerfile(t *testing.T) {
 	assert.Equal(t, "build", stages[0].Name)
 	last := stages[1]
 	assert.Contains(t, last.BaseName, "distroless/static")
-	user, entry := "", ""
+	user, entry, data := "", "", ""
 	for _, c := range last.Commands {
 		switch c := c.(type) {
 		case *instructions.UserCommand:
 			user = c.User
+		case *instructions.EnvCommand:
+			for _, pair := range c.Env {
+				if pair.Key == "LOCKSTEP_DATA_DIR" {
+					data = pair.Value
+				}
+			}
 		case *instructions.EntrypointCommand:
 			entry = strings.Join(c.CmdLine, " ")
 			assert.False(t, c.PrependShell, "there is no shell in the image")
@@ -54,6 +60,7 @@ func TestDockerfile(t *testing.T) {
 		}
 	}
 	assert.Equal(t, "65532:65532", user)
+	assert.Equal(t, "/var/lib/lockstep", data, "the control store of a server without settings")
 	assert.Equal(t, "/usr/local/bin/lockstep", entry)
 	var build []string
 	for _, c := range stages[0].Commands {
@@ -123,7 +130,7 @@ func TestComposeSettingsStart(t *testing.T) {
 func TestUnitSettings(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(deployDir, "systemd", "lockstep.service"))
 	require.NoError(t, err)
-	for _, line := range []string{"DynamicUser=yes", "NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet=", "MemoryDenyWriteExecute=yes"} {
+	for _, line := range []string{"DynamicUser=yes", "StateDirectory=lockstep", "StateDirectoryMode=0700", "NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet=", "MemoryDenyWriteExecute=yes"} {
 		assert.Contains(t, string(text), "\n"+line+"\n")
 	}
 }
