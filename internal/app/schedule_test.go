@@ -143,6 +143,11 @@ func TestWhatFailsOnScheduleIsLogged(t *testing.T) {
 	assert.Contains(t, log.String(), "server=main")
 	assert.NotContains(t, log.String(), assert.AnError.Error(), "causes may hold anything")
 	log.Reset()
+	s.sync = func(context.Context, string) error { panic("a secret that somebody put there") }
+	s.one(t.Context(), "main")
+	assert.Contains(t, log.String(), "panicked")
+	assert.NotContains(t, log.String(), "a secret")
+	log.Reset()
 	s.sync = func(context.Context, string) error { return assert.AnError }
 	s.one(t.Context(), "main")
 	assert.Contains(t, log.String(), "reason=INTERNAL")

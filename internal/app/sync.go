@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/lockstepdb/lockstep/internal/config"
@@ -102,6 +104,11 @@ func (s *syncSchedule) servers(ctx context.Context) ([]string, error) {
 func (s *syncSchedule) one(ctx context.Context, server string) {
 	log := s.logger.With(slog.String("server", server))
 	began := s.now()
+	defer func() { // one server that nobody foresaw must not end the process
+		if p := recover(); p != nil {
+			log.ErrorContext(ctx, "a scheduled sync panicked", slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+		}
+	}()
 	did, err := s.leased(ctx, server)
 	switch {
 	case ctx.Err() != nil: // the end of the process
