@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/faultdb"
 	"github.com/lockstepdb/lockstep/internal/migrate"
 	"github.com/lockstepdb/lockstep/internal/onboard"
+	"github.com/lockstepdb/lockstep/internal/secret"
 )
 
 // most bounds the sweeps: an onboarding that has more operations does not end.
@@ -429,4 +431,47 @@ func TestAnAnswerThatIsNotDelivered(t *testing.T) {
 	require.True(t, fault.As(err).RolledBack)
 	require.Equal(t, []control.TenantStatus{control.TenantFailed, control.TenantFailed}, seen)
 	y.gone(t, y.name)
+}
+
+// interloper is a server on which somebody else makes the very same thing in the
+// moment in which the connection breaks.
+type interloper struct {
+	dialect.Dialect
+	do func()
+}
+
+func (d interloper) OpenProvision(ctx context.Context, t dialect.Target) (dialect.ProvisionSession, error) {
+	p, ok := d.Dialect.(dialect.Provisioner)
+	if !ok {
+		return nil, fault.New(fault.Bug, "NO_PROVISIONER", "it makes nothing")
+	}
+	s, err := p.OpenProvision(ctx, t)
+	return interloped{s, d.do}, err
+}
+
+type interloped struct {
+	dialect.ProvisionSession
+	do func()
+}
+
+func (s interloped) Do(context.Context, dialect.ProvisionStep, secret.Redacted) error {
+	s.do()
+	return fault.New(fault.Unavailable, "CONNECTION_LOST", "the connection broke")
+}
+
+// TestWhatSomebodyElseMadeMeanwhileStays: nobody can tell whose it is, so it is
+// named and not dropped.
+func TestWhatSomebodyElseMadeMeanwhileStays(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, enginetest.Server{Engine: "sqlite", Name: "sqlite"})
+	file := filepath.Join(y.dir, y.name+".db")
+	s := y.service(t, nil, func(c *onboard.Config) {
+		c.Dialects = maps.Clone(c.Dialects)
+		c.Dialects[dialect.SQLite] = interloper{c.Dialects[dialect.SQLite], func() {
+			require.NoError(t, os.WriteFile(file, nil, 0o600))
+		}}
+	})
+	_, err := s.Onboard(t.Context(), y.request(y.name), quiet, accept)
+	require.FileExists(t, file)
+	y.saysWhatIsLeft(t, y.service(t, nil), y.name, err, faultdb.Never())
 }
