@@ -43,16 +43,16 @@ type inspection struct {
 }
 
 // each runs a query over the named tables and scans every row. Each % of the
-// query stands for their list.
+// query stands for their list, and braces for a view of the information schema.
 func (i *inspection) each(ctx context.Context, query string, scan func(*sql.Rows) error) error {
+	query = strings.ReplaceAll(i.views(query), "%", strings.TrimSuffix(strings.Repeat("?,", len(i.asked)), ","))
 	var args []any
-	for range strings.Count(query, "%") {
+	for range strings.Count(query, "?") / len(i.asked) {
 		for _, name := range i.asked {
 			args = append(args, name)
 		}
 	}
-	marks := strings.TrimSuffix(strings.Repeat("?,", len(i.asked)), ",")
-	rows, err := i.q.QueryContext(ctx, strings.ReplaceAll(query, "%", marks), args...)
+	rows, err := i.q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -90,26 +90,8 @@ JOIN {COLUMNS} c ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_N
 WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_TYPE <> 'VIEW' AND t.TABLE_NAME IN (%)
 ORDER BY t.TABLE_NAME, c.ORDINAL_POSITION`
 
-// join names the views of the information schema that a query joins, which stand
-// in braces there. MariaDB opens the tables of the second view again for each row
-// of the first; a subquery with a limit it reads once, by the names in there.
-// https://mariadb.com/kb/en/derived-table-merge-optimization/
-func (i *inspection) join(query string) string {
-	for _, name := range []string{"TABLES", "COLUMNS", "KEY_COLUMN_USAGE", "REFERENTIAL_CONSTRAINTS"} {
-		view, database := "information_schema."+name, "TABLE_SCHEMA"
-		if name == "REFERENTIAL_CONSTRAINTS" {
-			database = "CONSTRAINT_SCHEMA"
-		}
-		if i.d.server.maria() {
-			view = "(SELECT * FROM " + view + " WHERE " + database + " = DATABASE() AND TABLE_NAME IN (%) LIMIT 18446744073709551615)"
-		}
-		query = strings.Replace(query, "{"+name+"}", view, 1)
-	}
-	return query
-}
-
 func (i *inspection) columns(ctx context.Context) error {
-	return i.each(ctx, i.join(columnsQuery), func(rows *sql.Rows) error {
+	return i.each(ctx, columnsQuery, func(rows *sql.Rows) error {
 		var table, comment, collation, extra, own, expr string
 		var def sql.NullString
 		c := &schema.Column{}
@@ -164,7 +146,7 @@ func (i *inspection) defaultOf(def sql.NullString, extra string) *schema.Default
 const indexesQuery = `
 SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE = 0, COALESCE(COLUMN_NAME, ''), COALESCE(COLLATION, '') = 'D', COALESCE(SUB_PART, 0),
        INDEX_TYPE, INDEX_COMMENT, EXPRESSION
-FROM information_schema.STATISTICS
+FROM {STATISTICS} s
 WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (%)
 ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX`
 
@@ -215,7 +197,7 @@ WHERE k.TABLE_SCHEMA = DATABASE() AND r.CONSTRAINT_SCHEMA = DATABASE() AND k.TAB
 ORDER BY k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION`
 
 func (i *inspection) foreignKeys(ctx context.Context) error {
-	return i.each(ctx, i.join(foreignKeysQuery), func(rows *sql.Rows) error {
+	return i.each(ctx, foreignKeysQuery, func(rows *sql.Rows) error {
 		var table, name, column, elsewhere, ref, refColumn, onDelete, onUpdate string
 		err := rows.Scan(&table, &name, &column, &elsewhere, &ref, &refColumn, &onDelete, &onUpdate)
 		t := i.byName[table]
@@ -252,13 +234,13 @@ func actionOf(rule string) schema.Action {
 const (
 	mysqlChecksQuery = `
 SELECT t.TABLE_NAME, c.CONSTRAINT_NAME, c.CHECK_CLAUSE, 'Table'
-FROM information_schema.CHECK_CONSTRAINTS c
-JOIN information_schema.TABLE_CONSTRAINTS t ON t.CONSTRAINT_SCHEMA = c.CONSTRAINT_SCHEMA AND t.CONSTRAINT_NAME = c.CONSTRAINT_NAME
+FROM {TABLE_CONSTRAINTS} t
+STRAIGHT_JOIN information_schema.CHECK_CONSTRAINTS c ON t.CONSTRAINT_SCHEMA = c.CONSTRAINT_SCHEMA AND t.CONSTRAINT_NAME = c.CONSTRAINT_NAME
 WHERE c.CONSTRAINT_SCHEMA = DATABASE() AND t.CONSTRAINT_TYPE = 'CHECK' AND t.TABLE_NAME IN (%)
 ORDER BY t.TABLE_NAME, c.CONSTRAINT_NAME`
 	mariaChecksQuery = `
 SELECT TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE, LEVEL
-FROM information_schema.CHECK_CONSTRAINTS
+FROM {CHECK_CONSTRAINTS} c
 WHERE CONSTRAINT_SCHEMA = DATABASE() AND TABLE_NAME IN (%)
 ORDER BY TABLE_NAME, CONSTRAINT_NAME`
 )

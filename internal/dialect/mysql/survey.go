@@ -44,6 +44,57 @@ JOIN information_schema.REFERENTIAL_CONSTRAINTS r
 WHERE k.REFERENCED_TABLE_SCHEMA = DATABASE() AND k.REFERENCED_TABLE_NAME IN (%)
 ORDER BY 1, 2, 3, k.ORDINAL_POSITION`
 
+// innodbReferrersQuery names the tables that refer to others of this database, as
+// database/table, and to which, behind one row with the name of the database alone. Who may not see all processes may not read it.
+// https://mariadb.com/kb/en/information-schema-innodb_sys_foreign-table/
+const innodbReferrersQuery = `
+SELECT '', '', DATABASE(), @@lower_case_table_names <> 0
+UNION ALL SELECT FOR_NAME, SUBSTRING_INDEX(REF_NAME, '/', -1), DATABASE(), @@lower_case_table_names <> 0 FROM information_schema.INNODB_SYS_FOREIGN
+WHERE SUBSTRING_INDEX(REF_NAME, '/', 1) = DATABASE()`
+
+// unreferred tells whether nothing refers to the tables for certain, but these
+// themselves. On MariaDB that spares the question to KEY_COLUMN_USAGE, which opens
+// every table of every database that the user may see. Names that InnoDB writes
+// otherwise than the server are not compared.
+func (i *inspection) unreferred(ctx context.Context) (bool, error) {
+	if !i.d.server.maria() {
+		return false, nil
+	}
+	rows, err := i.q.QueryContext(ctx, innodbReferrersQuery)
+	if err != nil {
+		if numberOf(err) == processDenied {
+			return false, nil
+		}
+		return false, i.d.Classify(err)
+	}
+	defer func() { _ = rows.Close() }()
+	none := !slices.ContainsFunc(i.asked, encoded)
+	for rows.Next() {
+		var name, ref, database string
+		if err := rows.Scan(&name, &ref, &database, &i.folds); err != nil {
+			return false, i.d.Classify(err)
+		}
+		at, table, _ := strings.Cut(name, "/")
+		ours := i.promised(ref) == "" || at == database && i.promised(table) != ""
+		none = none && ours && !encoded(database)
+	}
+	if err := rows.Err(); err != nil {
+		return false, i.d.Classify(err)
+	}
+	return none, nil
+}
+
+// processDenied is ER_SPECIFIC_ACCESS_DENIED_ERROR.
+const processDenied = 1227
+
+// encoded tells whether InnoDB writes a name otherwise: all but letters, digits and
+// the underscore are put as @ and a number.
+func encoded(name string) bool {
+	return strings.ContainsFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_'
+	})
+}
+
 // Referrers implements dialect.Surveyor.
 func (d *Dialect) Referrers(ctx context.Context, q dialect.Querier, tables []string) ([]dialect.Referrer, error) {
 	if len(tables) == 0 {
@@ -51,6 +102,9 @@ func (d *Dialect) Referrers(ctx context.Context, q dialect.Querier, tables []str
 	}
 	var out []dialect.Referrer
 	i := &inspection{d: d, q: q, asked: tables}
+	if none, err := i.unreferred(ctx); err != nil || none {
+		return nil, err
+	}
 	err := i.each(ctx, referrersQuery, func(rows *sql.Rows) error {
 		var elsewhere, table, name, column, ref, refColumn, onDelete, onUpdate string
 		if err := rows.Scan(&elsewhere, &table, &name, &column, &ref, &refColumn, &onDelete, &onUpdate, &i.folds); err != nil {
