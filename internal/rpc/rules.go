@@ -23,6 +23,7 @@ const (
 	defaultTargetField = "target"
 	defaultTenantField = "tenant"
 	actorField         = "actor"
+	serverField        = "address" // holds the URL of a server, not that of a database
 )
 
 // publicCalls lists what everybody may call: whether the server is well, and
@@ -44,10 +45,9 @@ type boundRule struct {
 	target, tenant, actor fieldPath // nil: the request has none
 }
 
-// parse reads the target that a request names. A call on no tenant's database is
-// about a server.
+// parse reads the target that a request names, or the server.
 func (b boundRule) parse(raw string) (dialect.Target, error) {
-	if b.Scope != access.Global {
+	if b.target[len(b.target)-1].Name() != serverField {
 		return dialect.ParseTarget(raw)
 	}
 	server, err := dialect.ParseServer(raw)
