@@ -473,5 +473,6 @@ func TestWhatSomebodyElseMadeMeanwhileStays(t *testing.T) {
 	})
 	_, err := s.Onboard(t.Context(), y.request(y.name), quiet, accept)
 	require.FileExists(t, file)
+	require.Contains(t, err.Error(), "holds no tables")
 	y.saysWhatIsLeft(t, y.service(t, nil), y.name, err, faultdb.Never())
 }

@@ -248,10 +248,26 @@ func (j *job) nobodys(ctx context.Context, session dialect.ProvisionSession, ste
 		case err != nil:
 			return err
 		case found:
-			return fault.New(fault.Partial, "PROVISION_UNKNOWN", "it is there, and may have been made by this onboarding: the connection broke, so nobody can tell")
+			return fault.New(fault.Partial, "PROVISION_UNKNOWN", "it is there%s; whether this onboarding made it nobody can tell, as it broke off in that very moment",
+				emptiness(ctx, session, step))
 		}
 	}
 	return nil
+}
+
+// emptiness helps who has to decide whether it can be dropped.
+func emptiness(ctx context.Context, session dialect.ProvisionSession, step control.OnboardingStep) string {
+	if step.Kind != dialect.CreateDatabase && step.Kind != dialect.CreateSchema {
+		return ""
+	}
+	switch names, err := session.Tables(ctx, step.ProvisionStep); {
+	case err != nil:
+		return ""
+	case len(names) == 0:
+		return ", and holds no tables"
+	default:
+		return fmt.Sprintf(", and holds %d tables or views", len(names))
+	}
 }
 
 // onlyOurs is an error when there are tables that the onboarding did not make.
