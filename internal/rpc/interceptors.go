@@ -56,6 +56,7 @@ func callOf(ctx context.Context) *call {
 func (c chain) unary() []grpc.UnaryServerInterceptor {
 	return []grpc.UnaryServerInterceptor{
 		func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			arrived(ctx)
 			began := c.cfg.Now()
 			ctx = context.WithValue(ctx, callKey{}, &call{})
 			resp, err := next(ctx, req)
@@ -80,7 +81,10 @@ func (c chain) stream() []grpc.StreamServerInterceptor {
 		func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 			began := c.cfg.Now()
 			ctx := context.WithValue(ss.Context(), callKey{}, &call{})
-			err := next(srv, &checkedStream{ServerStream: ss, ctx: ctx, validate: func(any) error { return nil }})
+			err := next(srv, &checkedStream{ServerStream: ss, ctx: ctx, validate: func(any) error {
+				arrived(ctx)
+				return nil
+			}})
 			c.ended(ctx, info.FullMethod, began, err)
 			return wire(info.FullMethod, err)
 		},

@@ -51,6 +51,7 @@ type Config struct {
 
 	RequestTimeout  time.Duration // for calls that bring no deadline; 0: none
 	ExecuteTimeout  time.Duration // the same for ExecuteMigration
+	ArrivalTime     time.Duration // in which the request of a call must arrive; 0: 30 s
 	ShutdownTimeout time.Duration // how long running calls may take to end; 0: no wait
 	MaxMessageBytes int           // of an answer; 0: DefaultMaxMessageBytes
 	MaxRequestBytes int           // of a request; 0: DefaultMaxRequestBytes
