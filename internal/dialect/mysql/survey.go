@@ -78,7 +78,10 @@ func (i *inspection) unreferred(ctx context.Context) (bool, error) {
 		ours := i.promised(ref) == "" || at == database && i.promised(table) != ""
 		none = none && ours && !encoded(database)
 	}
-	if err := rows.Err(); err != nil {
+	switch err := rows.Err(); {
+	case numberOf(err) == processDenied: // said while the first rows are read
+		return false, nil
+	case err != nil:
 		return false, i.d.Classify(err)
 	}
 	return none, nil
