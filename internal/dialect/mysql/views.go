@@ -53,7 +53,11 @@ func (i *inspection) views(query string) string {
 		read := "SELECT " + v.columns + " FROM information_schema." + v.name + " WHERE " + v.database + " = DATABASE() AND TABLE_NAME "
 		switch {
 		case len(i.asked) <= fewTables:
-			read = strings.TrimSuffix(strings.Repeat(read+"= ? UNION ALL ", len(i.asked)), " UNION ALL ")
+			and := " UNION ALL "
+			if i.alike() {
+				and = " UNION "
+			}
+			read = strings.TrimSuffix(strings.Repeat(read+"= ?"+and, len(i.asked)), and)
 		case i.d.server.maria():
 			read += "IN (%)"
 		default:
@@ -66,4 +70,18 @@ func (i *inspection) views(query string) string {
 		query = strings.Replace(query, "{"+v.key+"}", "("+read+")", 1)
 	}
 	return query
+}
+
+// alike tells whether two of the names asked for, such as both of a rename, are one
+// to a server that folds them: it then finds a table by each.
+func (i *inspection) alike() bool {
+	seen := map[string]bool{}
+	for _, name := range i.asked {
+		folded := strings.ToLower(name)
+		if seen[folded] {
+			return true
+		}
+		seen[folded] = true
+	}
+	return false
 }
