@@ -2,6 +2,7 @@ package text
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
@@ -88,7 +89,8 @@ func (p *Printer) syncChanges(r *lockstepv1.SyncResult) {
 		p.delta("user", c.GetBefore() != nil, c.GetAfter() != nil, userWords(c.GetBefore()), userWords(c.GetAfter()))
 	}
 	for _, c := range r.GetGrants() {
-		p.delta("grant", c.GetBefore() != nil, c.GetAfter() != nil, grantWords(c.GetBefore()), grantWords(c.GetAfter()))
+		before, after := grantWords(c.GetBefore(), c.GetAfter()), grantWords(c.GetAfter(), c.GetBefore())
+		p.delta("grant", c.GetBefore() != nil, c.GetAfter() != nil, before, after)
 	}
 	for _, id := range r.GetTenantsVanished() {
 		p.line(p.paint(alarm, "! tenant "+id), ": its database is gone; it is marked, and not deleted")
@@ -209,7 +211,27 @@ func userWords(u *lockstepv1.ServerUser) string {
 		when(u.GetSystem(), "of the system"), named("member of", strings.Join(roles, " "))))
 }
 
-func grantWords(g *lockstepv1.ServerGrant) string {
+// manyPrivileges is how many of the engine's words a line takes. An administrator
+// of MySQL has more than seventy.
+const manyPrivileges = 12
+
+// privilegeWords are a grant's privileges: all that are not in the other grant too,
+// or, of very many, what they mean.
+func privilegeWords(g, other *lockstepv1.ServerGrant) string {
+	raw := g.GetRaw()
+	if len(raw) <= manyPrivileges {
+		return strings.Join(raw, ", ")
+	}
+	own := slices.DeleteFunc(slices.Clone(raw), func(w string) bool { return slices.Contains(other.GetRaw(), w) })
+	out := strings.Join(g.GetPrivileges(), ", ") + " (" + count(len(raw), "privilege")
+	if n := len(own); n > 0 && n <= manyPrivileges {
+		out += ", here only: " + strings.Join(own, ", ")
+	}
+	return out + ")"
+}
+
+// grantWords says a grant; other is what it was, or became.
+func grantWords(g, other *lockstepv1.ServerGrant) string {
 	to, on := "everybody", "the whole server"
 	if g.GetGrantee() != nil {
 		to = account(g.GetGrantee())
@@ -220,7 +242,7 @@ func grantWords(g *lockstepv1.ServerGrant) string {
 	if g.GetSchema() != "" {
 		on += "." + oneLine(g.GetSchema())
 	}
-	out := to + " on " + on + ": " + strings.Join(g.GetRaw(), ", ")
+	out := to + " on " + on + ": " + privilegeWords(g, other)
 	if g.GetVia() != "" {
 		out += " (by " + g.GetVia() + ")"
 	}
