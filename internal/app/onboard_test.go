@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -16,6 +17,24 @@ import (
 
 	"github.com/lockstepdb/lockstep/internal/enginetest"
 )
+
+// sharedBuffer is a standard error: the command and its log write to it at once.
+type sharedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *sharedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *sharedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
 
 // TestThePasswordIsOnTheStandardOutputOnly onboards tenants on the command line,
 // with all that a log can tell, and greps everything else for their passwords.
@@ -45,7 +64,8 @@ func TestThePasswordIsOnTheStandardOutputOnly(t *testing.T) {
 					assert.NoError(t, err, statement)
 				}
 			})
-			var out, log bytes.Buffer
+			var out bytes.Buffer
+			var log sharedBuffer
 			run := func(args ...string) int {
 				out.Reset()
 				return Main(t.Context(), args, World{Out: &out, Err: &log, Getenv: func(name string) string {
