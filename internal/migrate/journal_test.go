@@ -137,14 +137,14 @@ func stride() int {
 	if os.Getenv("LOCKSTEP_TEST_SWEEP") == "full" {
 		return 1
 	}
-	return 13
+	return 19
 }
 
 // first is the operation that a sweep begins with, another one for each mode.
 func first(mode faultdb.Mode) int {
 	return slices.Index([]faultdb.Mode{
 		faultdb.ErrorBefore, faultdb.EndAfter, faultdb.DieBefore, faultdb.ErrorAfter, faultdb.EndBefore, faultdb.DieAfter,
-	}, mode) % stride()
+	}, mode) * stride() / 6
 }
 
 // sweep is faultdb.Sweep with the stride.

@@ -31,7 +31,7 @@ func stride() int {
 	if os.Getenv("LOCKSTEP_TEST_SWEEP") == "full" {
 		return 1
 	}
-	return 5
+	return 9
 }
 
 // TestABrokenServerLeavesNothingUnsaid breaks the connection to the server, or a
