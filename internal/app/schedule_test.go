@@ -82,14 +82,19 @@ func TestOneReplicaAtATimeSyncsAServer(t *testing.T) {
 	assert.Equal(t, control.ReasonServerNotFound, fault.ReasonOf(err))
 }
 
-// losing is a store whose leases are lost.
+// losing is a store whose leases are lost once the sync has begun.
 type losing struct {
 	control.Store
-	renewed chan struct{}
-	err     error
+	begun, renewed chan struct{}
+	err            error
 }
 
-func (l losing) RenewLease(_ context.Context, lease control.Lease, _ time.Duration) (control.Lease, error) {
+func (l losing) RenewLease(ctx context.Context, lease control.Lease, _ time.Duration) (control.Lease, error) {
+	select {
+	case <-l.begun:
+	case <-ctx.Done():
+		return lease, ctx.Err()
+	}
 	l.renewed <- struct{}{}
 	return lease, l.err
 }
@@ -98,12 +103,13 @@ func (l losing) RenewLease(_ context.Context, lease control.Lease, _ time.Durati
 // it goes on.
 func TestASyncEndsWithItsLease(t *testing.T) {
 	t.Parallel()
-	store := losing{Store: scheduleStore(t), renewed: make(chan struct{}, 100), err: fault.New(fault.Conflict, control.ReasonLeaseLost, "lost")}
+	store := losing{Store: scheduleStore(t), begun: make(chan struct{}), renewed: make(chan struct{}, 100), err: fault.New(fault.Conflict, control.ReasonLeaseLost, "lost")}
 	s := newSyncSchedule(store, func(ctx context.Context, _ string) error {
+		close(store.begun)
 		<-ctx.Done()
 		return fault.Wrap(ctx.Err(), fault.Canceled, "CANCELED", "gone")
 	}, config.Config{SyncEvery: time.Hour}, quiet())
-	s.lease = 30 * time.Millisecond
+	s.lease = 300 * time.Millisecond
 	did, err := s.leased(t.Context(), "main")
 	assert.True(t, did)
 	assert.Equal(t, control.ReasonLeaseLost, fault.ReasonOf(err))
@@ -117,6 +123,26 @@ func TestASyncEndsWithItsLease(t *testing.T) {
 	did, err = s.leased(t.Context(), "main")
 	require.NoError(t, err)
 	assert.True(t, did)
+}
+
+// TestALeaseThatIsLostBeforeTheSync is said to be that.
+func TestALeaseThatIsLostBeforeTheSync(t *testing.T) {
+	t.Parallel()
+	store := slow{losing{Store: scheduleStore(t), begun: make(chan struct{}), renewed: make(chan struct{}, 100), err: fault.New(fault.Conflict, control.ReasonLeaseLost, "lost")}}
+	s := newSyncSchedule(store, func(context.Context, string) error { panic("nobody holds the lease") }, config.Config{SyncEvery: time.Hour}, quiet())
+	s.lease = 30 * time.Millisecond
+	close(store.begun)
+	did, err := s.leased(t.Context(), "main")
+	assert.False(t, did)
+	assert.Equal(t, control.ReasonLeaseLost, fault.ReasonOf(err))
+}
+
+// slow is a store that finds no server before its caller gives up.
+type slow struct{ losing }
+
+func (slow) GetServer(ctx context.Context, _ string) (*control.Server, error) {
+	<-ctx.Done()
+	return nil, fault.Wrap(ctx.Err(), fault.Canceled, "CANCELED", "gone")
 }
 
 // TestAScheduledSyncIsBounded by the time for an execution.

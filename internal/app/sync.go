@@ -148,7 +148,7 @@ func (s *syncSchedule) leased(ctx context.Context, server string) (did bool, err
 	}()
 	known, err := s.store.GetServer(alive, server)
 	if err != nil {
-		return false, err
+		return false, because(ctx, alive, err)
 	}
 	if s.now().Sub(known.Tried) < s.every/2 {
 		return false, nil
@@ -158,12 +158,16 @@ func (s *syncSchedule) leased(ctx context.Context, server string) (did bool, err
 		bounded, cancel = context.WithTimeout(alive, s.limit)
 	}
 	defer cancel()
-	if err = s.sync(bounded, server); err != nil && ctx.Err() == nil {
-		if why := context.Cause(alive); why != nil {
-			err = why
-		}
+	return true, because(ctx, alive, s.sync(bounded, server))
+}
+
+// because is an error, or what ended alive before ctx was over: a lease that is
+// lost, where the error says only that somebody gave up.
+func because(ctx, alive context.Context, err error) error {
+	if why := context.Cause(alive); err != nil && ctx.Err() == nil && why != nil {
+		return why
 	}
-	return true, err
+	return err
 }
 
 // renewals is how often a lease is renewed before it would end.
