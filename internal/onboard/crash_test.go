@@ -50,6 +50,7 @@ func TestAnotherCallUndoesWhatACrashLeft(t *testing.T) {
 // unreachableWhen lets the server, too, be out of reach for who is dead.
 func unreachableWhen(dead *flaky) func(*onboard.Config) {
 	return func(c *onboard.Config) {
+		c.Lease = shortLease
 		c.Dialects = maps.Clone(c.Dialects) // the migrator has them, too
 		for engine, d := range c.Dialects {
 			c.Dialects[engine] = deadDialect{d, dead}

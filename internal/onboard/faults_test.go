@@ -262,6 +262,7 @@ func TestWhoLosesTheRightTouchesNothing(t *testing.T) {
 	slow := &sleepy{Store: y.store}
 	began, second := make(chan struct{}), make(chan error, 1)
 	first := y.service(t, slow, func(c *onboard.Config) {
+		c.Lease = shortLease
 		c.Migrator = waiting{c.Migrator, func() {
 			slow.asleep.Store(true)
 			close(began)

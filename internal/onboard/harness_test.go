@@ -35,7 +35,8 @@ import (
 
 // The times of the tests are short, so that a sweep is.
 const (
-	shortLease = 400 * time.Millisecond
+	shortLease = 400 * time.Millisecond // of who is to lose it
+	longLease  = 20 * time.Second
 	shortPause = 30 * time.Millisecond
 )
 
@@ -116,7 +117,7 @@ func (y *yard) service(t *testing.T, store onboard.Store, change ...func(*onboar
 	}
 	cfg := onboard.Config{
 		Servers:  onboard.Servers{Store: store, Secrets: y.keys, Dialects: dialects},
-		Migrator: migrator, Lease: shortLease, Pause: shortPause,
+		Migrator: migrator, Lease: longLease, Pause: shortPause,
 	}
 	for _, c := range change {
 		c(&cfg)
