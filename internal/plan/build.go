@@ -123,19 +123,25 @@ func (b *builder) step(s step) error {
 }
 
 // destroyers tells which statements of a step may remove data: those that the
-// dialect says lose some, or, when it names none, all of a destructive step.
+// dialect says lose some; when it names none, as for a type that values may not fit,
+// those that write the rows anew; and all of a destructive step when none does that.
 func destroyers(s step, rendered []dialect.Statement) []bool {
-	out := make([]bool, len(rendered))
 	if !s.destructive() {
-		return out
+		return make([]bool, len(rendered))
 	}
-	named := false
+	for _, kind := range []dialect.HazardKind{dialect.HazardDataLoss, dialect.HazardRewrite} {
+		if out := bearing(kind, rendered); slices.Contains(out, true) {
+			return out
+		}
+	}
+	return slices.Repeat([]bool{true}, len(rendered))
+}
+
+// bearing tells which statements have a hazard of a kind.
+func bearing(kind dialect.HazardKind, rendered []dialect.Statement) []bool {
+	out := make([]bool, len(rendered))
 	for i, st := range rendered {
-		out[i] = slices.ContainsFunc(st.Hazards, func(h dialect.Hazard) bool { return h.Kind == dialect.HazardDataLoss })
-		named = named || out[i]
-	}
-	for i := range out {
-		out[i] = out[i] || !named
+		out[i] = slices.ContainsFunc(st.Hazards, func(h dialect.Hazard) bool { return h.Kind == kind })
 	}
 	return out
 }
