@@ -43,7 +43,13 @@ func (p *pass) representative(f *field, anonymous bool) bool {
 	return true
 }
 
-const hintColumnType = "say what the column is: `gorm:\"type:…\"` or `lockstep:\"type=…\"`; or leave the field out: `gorm:\"-\"`"
+const (
+	hintColumn     = "say what the column is: `gorm:\"type:…\"` or `lockstep:\"type=…\"`; "
+	hintLeaveOut   = "or leave the field out: `gorm:\"-\"`"
+	hintColumnType = hintColumn + hintLeaveOut
+	// An operator cannot tag the fields of somebody else's module.
+	hintElsewhere = hintColumn + "in a module that is not yours, known_types in a manifest says it; " + hintLeaveOut
+)
 
 // unresolvedField asks for the package that declares f's type; when nobody has
 // it, that is an error unless a tag says what the column is.
@@ -61,7 +67,7 @@ func (p *pass) unresolvedField(f *field, settled bool) {
 	}
 	f.dataType = gorm.String // so that nothing else is said of the field
 	if len(paths) > 0 {
-		p.reportField(f, "make that module available, or "+hintColumnType, "its type comes from %s, which no module source has", strings.Join(paths, ", "))
+		p.reportField(f, "name a module source that has that module, or "+hintElsewhere, "its type comes from %s, which no module source has", strings.Join(paths, ", "))
 		return
 	}
 	name := typeName(f.typ)
