@@ -25,7 +25,7 @@ type staging struct {
 	o       *orderer
 	base    *schema.Schema
 	taken   map[string]bool // names of present tables and indexes, which share one space
-	retyped map[column]bool // columns that the finish rewrites
+	retyped map[column]bool // columns that the finish gives another type
 	altered map[string]bool // tables that have some
 	keyed   map[string]bool // tables that get a key
 	rekeyed map[string]bool // tables whose primary key changes
@@ -71,7 +71,7 @@ func (s *staging) note(c diff.Change) {
 	at := column{c.Table, c.Name}
 	switch {
 	case c.Kind == diff.Column && c.Verb == diff.Alter:
-		if c.Aspect == diff.AspectType || c.Aspect == diff.AspectAutoIncrement {
+		if c.Aspect == diff.AspectType && !alike(c) || c.Aspect == diff.AspectAutoIncrement {
 			s.retyped[at], s.altered[c.Table] = true, true
 		}
 		if c.Aspect == diff.AspectNull && !c.To.Column.Nullable {
@@ -87,6 +87,12 @@ func (s *staging) note(c diff.Change) {
 	case c.Kind == diff.Index && c.Verb == diff.Add && c.To.Index.Unique:
 		s.keyed[c.Table] = true
 	}
+}
+
+// alike tells whether a column keeps the type that it has in the database, while
+// the neutral one changes.
+func alike(c diff.Change) bool {
+	return c.From != nil && c.From.Column.Physical != "" && c.From.Column.Physical == c.To.Column.Physical
 }
 
 // belated tells whether a new table needs a name that is still taken, or refers
