@@ -25,6 +25,7 @@ type pass struct {
 	requires  map[string]bool
 	manifests map[string]*Manifest // of other modules, by path
 	problems  problems
+	unread    []string     // warnings of structs in files that go build leaves out
 	judged    []judged     // the exported structs that were looked at
 	quiet     int          // > 0 while a struct of another module is read
 	stack     []types.Type // the embedded structs being read, from the outside in
@@ -71,7 +72,7 @@ func (p *pass) load(importPath string) *pkg {
 		return known
 	}
 	src := p.w.source(importPath)
-	if src == nil {
+	if src == nil || len(src.files) == 0 {
 		k := fakePackage(importPath)
 		p.pkgs[importPath] = k
 		return k

@@ -47,11 +47,13 @@ type selection struct {
 	byKey map[string]*candidate
 	alias map[string]string // key of an alias to that of its type
 	done  map[string]bool   // directories that were collected
+
+	absent map[string]bool // structs of files that go build leaves out
 }
 
 // selectEntities answers the entities in a fixed order.
 func (p *pass) selectEntities() []*types.Named {
-	s := &selection{p: p, byKey: map[string]*candidate{}, alias: map[string]string{}, done: map[string]bool{}}
+	s := &selection{p: p, byKey: map[string]*candidate{}, alias: map[string]string{}, done: map[string]bool{}, absent: map[string]bool{}}
 	for _, dir := range p.opts.dirs {
 		if s.mayMatter(dir) {
 			s.collect(dir)
@@ -122,6 +124,7 @@ func (s *selection) collect(dir string) {
 	inScope := s.inScope(dir, src.name)
 	if inScope {
 		s.syntaxErrors(src)
+		s.unread(src)
 	}
 	if len(s.p.opts.patterns) == 0 && !s.named(dir) && !s.p.opts.thorough && !promising(src) {
 		return
@@ -176,13 +179,6 @@ func (s *selection) inScope(dir, name string) bool {
 	return slices.ContainsFunc(s.p.opts.patterns, func(pat pattern) bool { return pat.name == "" && pat.covers(dir) })
 }
 
-// syntaxErrors reports what the parser refused in a package that is read.
-func (s *selection) syntaxErrors(src *syntax) {
-	for _, err := range src.errs {
-		s.p.problems.add(syntaxViolation(s.p.w.own.String(), err))
-	}
-}
-
 func (s *selection) directives(c *candidate) {
 	site, ok := s.p.w.index.types[c.named.Obj().Pos()]
 	if !ok {
@@ -214,7 +210,7 @@ func (s *selection) applyPatterns() {
 		}
 	}
 	for _, pat := range s.p.opts.exclude {
-		if pat.name != "" && s.find(pat) == nil {
+		if pat.name != "" && s.find(pat) == nil && !s.absent[path.Join(s.p.w.own.Path, pat.dir)+"."+pat.name] {
 			s.patternError(pat, "names no struct of the module")
 		}
 	}

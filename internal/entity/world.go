@@ -36,6 +36,9 @@ type syntax struct {
 	mod   *module.Module // nil for a builtin package
 	files []*ast.File
 	errs  []error
+
+	strays []*ast.File // of another package than files; the compiler refuses them
+	unread []*ast.File // of the module that is read: go build leaves them out
 }
 
 func newWorld(own *module.Module) *world {
@@ -130,43 +133,61 @@ func (w *world) parseDir(mod *module.Module, importPath, dir string) *syntax {
 	}
 	s := &syntax{path: importPath, mod: mod}
 	for _, entry := range entries {
+		if entry.IsDir() || !isSource(entry.Name()) {
+			continue
+		}
 		name := path.Join(dir, entry.Name())
-		if entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		if match, err := buildContext(mod.FS).MatchFile(dir, entry.Name()); err != nil || !match {
-			continue
-		}
 		data, err := fs.ReadFile(mod.FS, name)
 		if err != nil {
 			s.errs = append(s.errs, err)
 			continue
 		}
-		w.parseFile(s, name, data)
+		match, err := buildContext(mod.FS).MatchFile(dir, entry.Name())
+		switch {
+		case err != nil:
+			s.errs = append(s.errs, headError(name, data, err))
+		case match:
+			w.parseFile(s, name, data)
+		case mod == w.own:
+			w.parseUnread(s, name, data)
+		}
 	}
-	if len(s.files) == 0 {
+	if len(s.files) == 0 && (mod != w.own || len(s.errs)+len(s.unread) == 0) {
 		return nil
 	}
 	return s
+}
+
+// isSource says whether a file may belong to a package: go build ignores names
+// that begin with a dot or an underscore.
+func isSource(name string) bool {
+	return strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") && !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "_")
 }
 
 // parseFile parses one file into s. Of function bodies only those that the
 // reader evaluates are kept.
 func (w *world) parseFile(s *syntax, name string, data []byte) {
 	file, err := parser.ParseFile(w.fset, name, data, parser.ParseComments|parser.SkipObjectResolution)
-	if file == nil || usesCgo(file) {
+	if err != nil {
+		s.errs = append(s.errs, err)
+	}
+	if file == nil || file.Name.Name == "" {
+		return
+	}
+	if usesCgo(file) {
+		w.keepUnread(s, file)
 		return
 	}
 	if s.name == "" {
 		s.name = file.Name.Name
 	}
+	w.owners[w.fset.File(file.FileStart)] = s.mod
 	if file.Name.Name != s.name {
+		if file.Name.Name != "documentation" { // which go build ignores
+			s.strays = append(s.strays, file)
+		}
 		return
 	}
-	if err != nil {
-		s.errs = append(s.errs, err)
-	}
-	w.owners[w.fset.File(file.FileStart)] = s.mod
 	s.files = append(s.files, file)
 	w.index.add(s.path, file)
 }
