@@ -81,12 +81,34 @@ func (s *Store) Exists(ctx context.Context, q dialect.Querier) (bool, error) {
 	return s.exists(ctx, q, Table)
 }
 
-func (s *Store) exists(ctx context.Context, q dialect.Querier, table string) (bool, error) {
+// exists costs an inspection where the engine has no shorter question.
+func (s *Store) exists(ctx context.Context, q dialect.Querier, table string) (there bool, err error) {
+	if d, ok := s.d.(dialect.Online); ok {
+		return s.yes(ctx, q, d.Exists(table))
+	}
 	found, err := s.d.Inspect(ctx, q, []string{table})
 	if err != nil {
 		return false, err
 	}
 	return found.Table(table) != nil, nil
+}
+
+// yes asks whether a condition holds.
+func (s *Store) yes(ctx context.Context, q dialect.Querier, condition string) (holds bool, err error) {
+	rows, err := q.QueryContext(ctx, "SELECT "+condition)
+	if err != nil {
+		return false, s.d.Classify(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := rows.Scan(&holds); err != nil {
+			return false, s.d.Classify(err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return false, s.d.Classify(err)
+	}
+	return holds, nil
 }
 
 func corrupt(err error, column string) error {

@@ -161,16 +161,22 @@ func newService(t testing.TB, proxy string, wrap func(driver.Connector) driver.C
 	t.Helper()
 	client, err := module.NewClient(module.Config{Sources: proxy, CacheDir: t.TempDir()})
 	require.NoError(t, err)
-	if wrap == nil {
-		wrap = func(c driver.Connector) driver.Connector { return c }
-	}
 	s, err := migrate.New(migrate.Config{Modules: client, Now: time.Now, LockstepVersion: "test", Dialects: dialects(wrap)})
 	require.NoError(t, err)
 	return s
 }
 
-// dialects are all that executions run on.
+// dialects are all that executions run on, as the service has them when there is
+// nothing to wrap: what is wrapped does not pipeline.
 func dialects(wrap func(driver.Connector) driver.Connector) map[dialect.Engine]dialect.Dialect {
+	if wrap == nil {
+		return map[dialect.Engine]dialect.Dialect{
+			dialect.Postgres: postgres.New(),
+			dialect.SQLite:   sqlite.New(),
+			dialect.MySQL:    mysql.New(),
+			dialect.MariaDB:  mysql.New(mysql.WithMariaDB()),
+		}
+	}
 	return map[dialect.Engine]dialect.Dialect{
 		dialect.Postgres: postgres.New(postgres.WithWrap(wrap)),
 		dialect.SQLite:   sqlite.New(sqlite.WithWrap(wrap)),
@@ -319,7 +325,7 @@ func render(t testing.TB, result *sql.Rows) string {
 // inspect looks at a tenant with a connection of its own.
 func inspect(t testing.TB, url string, tables ...string) *schema.Schema {
 	t.Helper()
-	d := dialects(func(c driver.Connector) driver.Connector { return c })[target(t, url).Engine]
+	d := dialects(nil)[target(t, url).Engine]
 	session, err := d.Open(context.WithoutCancel(t.Context()), target(t, url))
 	require.NoError(t, err)
 	defer func(c io.Closer) { _ = c.Close() }(session)

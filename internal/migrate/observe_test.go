@@ -126,7 +126,7 @@ func TestTheObserverHearsEverything(t *testing.T) {
 		client, err := module.NewClient(module.Config{Sources: proxy, CacheDir: t.TempDir()})
 		require.NoError(t, err)
 		s, err := migrate.New(migrate.Config{
-			Modules: client, Now: time.Now, LockstepVersion: "test", Dialects: dialects(func(c driver.Connector) driver.Connector { return c }), Observer: o,
+			Modules: client, Now: time.Now, LockstepVersion: "test", Dialects: dialects(nil), Observer: o,
 			Logger: slog.New(slog.NewTextHandler(o, nil)),
 		})
 		require.NoError(t, err)

@@ -47,6 +47,7 @@ func TestSessionSeesItsSchemaAlone(t *testing.T) {
 		s := open(t, raw)
 		assert.Equal(t, `"`+name+`"`, one(t, s, "SHOW search_path")[:len(name)+2])
 		assert.Equal(t, "lockstep", one(t, s, "SHOW application_name"))
+		assert.Equal(t, "off", one(t, s, "SHOW jit"))
 		assert.GreaterOrEqual(t, s.Version().Major, 12)
 		tx, err := s.Begin(t.Context(), dialect.TxOptions{CreateNamespace: true, LockTimeout: 1234 * time.Millisecond, StatementTimeout: 5 * time.Second})
 		require.NoError(t, err)
