@@ -113,6 +113,9 @@ const (
 
 const reasonTableDrifted = "TABLE_DRIFTED"
 
+// bringBack is what to do about drift under any policy.
+const bringBack = "`lockstep drift` shows the SQL that brings them back, and what to declare to accept them, for `lockstep adopt --again`"
+
 // tolerated applies a policy to what drifted of the tables that a plan touches. It
 // returns warnings, or a fault of kind Drift that names every difference.
 func tolerated(found []Difference, rebuilt []string, policy DriftPolicy) ([]string, error) {
@@ -122,7 +125,8 @@ func tolerated(found []Difference, rebuilt []string, policy DriftPolicy) ([]stri
 	lost := slices.DeleteFunc(slices.Clone(found), func(d Difference) bool { return !slices.Contains(rebuilt, d.Table) })
 	switch {
 	case len(lost) > 0:
-		return nil, driftFault(lost, "%d thing(s) of a table that must be rebuilt are not what was last recorded, and the rebuild would lose them")
+		return nil, driftFault(lost, "%d thing(s) of a table that must be rebuilt are not what was last recorded, and the rebuild would lose them").
+			Suggest(bringBack + "; no drift policy lets this pass")
 	case policy == DriftWarn:
 		warnings := make([]string, len(found))
 		for i := range found {
@@ -130,7 +134,8 @@ func tolerated(found []Difference, rebuilt []string, policy DriftPolicy) ([]stri
 		}
 		return warnings, nil
 	}
-	return nil, driftFault(found, "%d thing(s) that the plan touches are not what was last recorded")
+	return nil, driftFault(found, "%d thing(s) that the plan touches are not what was last recorded").
+		Suggest(bringBack + "; or execute with the drift policy warn")
 }
 
 // learnWords has what drifted needs ready before the tenant's lock is taken,
@@ -174,9 +179,8 @@ func (s *Service) drifted(ctx context.Context, t *tenant, q dialect.Querier, p *
 	return slices.Concat(c.differences, out), nil
 }
 
-func driftFault(found []Difference, format string) error {
-	f := fault.New(fault.Drift, reasonTableDrifted, format, len(found)).
-		Suggest("`lockstep drift` shows the SQL that brings them back, and what to declare to accept them; or execute with the drift policy warn")
+func driftFault(found []Difference, format string) *fault.Error {
+	f := fault.New(fault.Drift, reasonTableDrifted, format, len(found))
 	for i := range found {
 		f.Violations = append(f.Violations, fault.Violation{
 			Subject: found[i].Table, Description: found[i].String(), Suggestion: found[i].Accept,

@@ -33,33 +33,40 @@ func (f Finding) String() string {
 
 // words name what the rows are like.
 func (f Finding) words() string {
-	rows, columns := "rows", strings.Join(f.Columns, ", ")
-	if f.Count == 1 && !f.Estimated {
-		rows = "row"
+	columns := strings.Join(f.Columns, ", ")
+	one := f.Count == 1 && !f.Estimated
+	rows := func(singular, plural string) string {
+		if one {
+			return "row " + singular
+		}
+		return "rows " + plural
 	}
 	switch f.Kind {
 	case Nulls:
-		return fmt.Sprintf("%s without a value in %s", rows, columns)
+		return rows("", "") + "without a value in " + columns
 	case Duplicates:
-		return fmt.Sprintf("%s that agree in %s", rows, columns)
+		return rows("", "") + "that agree in " + columns
 	case Orphans:
-		return fmt.Sprintf("%s with %s that refer to no row (%s)", rows, columns, f.Object)
+		return rows(fmt.Sprintf("with %s that refers to no row (%s)", columns, f.Object), fmt.Sprintf("with %s that refer to no row (%s)", columns, f.Object))
 	case CheckViolation:
-		return fmt.Sprintf("%s that violate %s", rows, f.Object)
+		return rows("that violates ", "that violate ") + f.Object
 	case TooLong:
-		return fmt.Sprintf("%s with a value of %s that is too long", rows, columns)
+		return rows("", "") + fmt.Sprintf("with a value of %s that is too long", columns)
 	case OutOfRange:
-		return fmt.Sprintf("%s with a value of %s that is out of range", rows, columns)
+		return rows("", "") + fmt.Sprintf("with a value of %s that is out of range", columns)
 	case Unconvertible:
-		return fmt.Sprintf("%s with a value of %s that cannot be converted", rows, columns)
+		return rows("", "") + fmt.Sprintf("with a value of %s that cannot be converted", columns)
 	case RowsLost:
-		return rows + " are removed with the table"
+		return rows("is removed with the table", "are removed with the table")
 	case ValuesLost:
+		if one {
+			return fmt.Sprintf("value of %s is removed with the column", columns)
+		}
 		return fmt.Sprintf("values of %s are removed with the column", columns)
 	case ValuesChanged:
-		return fmt.Sprintf("%s with a value of %s that is rounded or cut", rows, columns)
+		return rows("", "") + fmt.Sprintf("with a value of %s that is rounded or cut", columns)
 	}
-	return rows
+	return strings.TrimSpace(rows("", ""))
 }
 
 // String says what was not answered, and why, on one line.

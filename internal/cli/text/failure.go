@@ -39,7 +39,7 @@ func (p *Printer) Failure(f *lockstepv1.Failure, result *lockstepv1.ExecutionRes
 func (p *Printer) violation(v *lockstepv1.Violation) {
 	at := place(v)
 	words := []string{"  "}
-	if at != "" {
+	if at != "" && !strings.HasPrefix(v.GetDescription(), at+": ") {
 		words = append(words, p.paint(bold, at), ": ")
 	}
 	p.line(append(words, v.GetDescription())...)

@@ -71,8 +71,11 @@ func (p *Printer) finding(f *lockstepv1.PreflightFinding) {
 		mark = p.paint(red, "x ")
 	}
 	amount := fmt.Sprint(f.GetCount())
-	if f.GetEstimated() {
+	switch { // what a statistic says, or as far as was counted
+	case f.GetEstimated() && f.GetKind() == "rows_lost":
 		amount = "about " + amount
+	case f.GetEstimated():
+		amount = "at least " + amount
 	}
 	where := f.GetTable()
 	if len(f.GetColumns()) > 0 {

@@ -20,6 +20,9 @@ func (p *Printer) Result(r *lockstepv1.ExecutionResult) {
 	}
 	p.Warnings(r.GetWarnings())
 	p.executed(r.GetStatements())
+	if f := r.GetPreflight(); len(f.GetFindings())+len(f.GetUnchecked()) > 0 {
+		p.preflight(f)
+	}
 	_, later, _ := decided(plan.GetVerdicts())
 	if r.GetFailure() != nil {
 		later = nil // nothing was carried out, so nothing is left over either
