@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -35,8 +37,13 @@ type fakeServer struct {
 	folds     int64
 	lockCode  *int64 // what sp_getapplock answers, whatever is held
 
-	// With a catalogue, batches are run on it, and queries answered from it.
+	lacks []string // permissions in the database
+
+	// With a catalogue, batches are run on it, and queries answered from it. What
+	// one connection has changed and not committed keeps all others from it: a real
+	// server locks what was changed only.
 	catalogue  *catalogue
+	changer    *fakeConn
 	enterprise bool
 }
 
@@ -77,8 +84,10 @@ func (f *fakeServer) sent(part string) []string {
 	return out
 }
 
-func (f *fakeServer) Connect(context.Context) (driver.Conn, error) { return &fakeConn{f: f}, nil }
-func (f *fakeServer) Driver() driver.Driver                        { return nil }
+func (f *fakeServer) Connect(context.Context) (driver.Conn, error) {
+	return &fakeConn{f: f, wait: -1}, nil
+}
+func (f *fakeServer) Driver() driver.Driver { return nil }
 
 type fakeConn struct {
 	f    *fakeServer
@@ -86,7 +95,8 @@ type fakeConn struct {
 	held []string
 	todo []string
 	dead bool
-	was  *catalogue // when the transaction began
+	was  *catalogue    // when the transaction began
+	wait time.Duration // for locks; below 0: for ever
 }
 
 func (c *fakeConn) Prepare(string) (driver.Stmt, error) { return nil, driver.ErrSkip }
@@ -107,6 +117,9 @@ func (c *fakeConn) undo() {
 		c.f.catalogue, c.was = c.was, nil
 	}
 	c.open, c.todo = false, nil
+	if c.f.changer == c {
+		c.f.changer = nil
+	}
 	for _, name := range c.held {
 		delete(c.f.locks, name)
 	}
@@ -124,7 +137,7 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 	return c.run(ctx, query, args)
 }
 
-var write = regexp.MustCompile(`^(CREATE|ALTER|DROP|INSERT|DELETE|UPDATE|IF SCHEMA_ID)\b`)
+var write = regexp.MustCompile(`^(CREATE|ALTER|DROP|INSERT|DELETE|UPDATE|IF SCHEMA_ID|EXEC)\b`)
 
 func (c *fakeConn) run(ctx context.Context, query string, args []driver.NamedValue) (*fakeRows, error) {
 	if err := ctx.Err(); err != nil {
@@ -155,17 +168,63 @@ func (c *fakeConn) run(ctx context.Context, query string, args []driver.NamedVal
 			return &fakeRows{rows: [][]driver.Value{{int64(1)}}, err: err}, nil
 		}
 	}
+	if m := lockTimeout.FindStringSubmatch(query); m != nil {
+		ms, _ := strconv.Atoi(m[1])
+		c.wait = time.Duration(ms) * time.Millisecond
+	}
+	if c.f.catalogue != nil && (strings.Contains(query, "FROM sys.") || c.open && write.MatchString(query)) {
+		if err := c.catalogueFree(ctx); err != nil {
+			c.undo()
+			return nil, err
+		}
+	}
 	return c.known(query, args) //nolint:contextcheck // the views are read at once
+}
+
+var lockTimeout = regexp.MustCompile(`SET LOCK_TIMEOUT (-?\d+)`)
+
+// catalogueFree waits until nobody else has changed the catalogue without having
+// committed: https://learn.microsoft.com/sql/t-sql/statements/set-lock-timeout-transact-sql
+func (c *fakeConn) catalogueFree(ctx context.Context) error {
+	var deadline <-chan time.Time
+	if c.wait >= 0 {
+		deadline = time.After(c.wait)
+	}
+	for c.f.changer != nil && c.f.changer != c {
+		changed := c.f.changed
+		c.f.mu.Unlock()
+		var err error
+		select {
+		case <-changed:
+		case <-deadline:
+			err = mssql.Error{Number: 1222, Message: "Lock request time out period exceeded."}
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		c.f.mu.Lock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // known answers the batches of sessions.
 func (c *fakeConn) known(query string, args []driver.NamedValue) (*fakeRows, error) {
 	switch {
-	case c.f.catalogue != nil && strings.Contains(query, "FROM sys.") && strings.HasPrefix(strings.TrimSpace(query), "SELECT"):
+	case c.f.catalogue != nil && strings.Contains(query, " sys.") && strings.HasPrefix(strings.TrimSpace(query), "SELECT"):
 		return c.f.catalogue.ask(query, args)
 	case c.f.catalogue != nil && strings.HasPrefix(query, "SET LOCK_TIMEOUT") && strings.Contains(query, "SCHEMA_ID"):
 		_, batch, _ := strings.Cut(query, ";\n")
-		return &fakeRows{}, c.f.catalogue.run(batch, c.f.enterprise)
+		before := len(c.f.catalogue.schemas)
+		err := c.f.catalogue.run(batch, c.f.enterprise)
+		if len(c.f.catalogue.schemas) > before {
+			c.f.changer = c
+		}
+		return &fakeRows{}, err
+	case strings.Contains(query, "HAS_PERMS_BY_NAME(NULL, N'DATABASE'"):
+		may := !slices.ContainsFunc(c.f.lacks, func(p string) bool { return strings.Contains(query, "N'"+p+"'") })
+		return &fakeRows{rows: [][]driver.Value{{"db", may}}}, nil
 	case strings.Contains(query, "ProductVersion"):
 		return &fakeRows{rows: [][]driver.Value{{c.f.version, c.f.edition, c.f.folds}}}, nil
 	case strings.HasSuffix(query, "BEGIN TRANSACTION"):
@@ -190,6 +249,7 @@ func (c *fakeConn) known(query string, args []driver.NamedValue) (*fakeRows, err
 			return nil, mssql.Error{Number: 50000, Message: "lockstep: the transaction has been undone"}
 		}
 	case c.f.catalogue != nil && c.open && !strings.HasPrefix(query, "SET LOCK_TIMEOUT") && !strings.HasPrefix(strings.TrimSpace(query), "SELECT"):
+		c.f.changer = c
 		if err := c.f.catalogue.run(query, c.f.enterprise); err != nil {
 			c.undo()
 			return nil, err

@@ -43,7 +43,7 @@ func (i *interpreter) createIndex(s *ast.CreateIndexStatement) error {
 	}
 	x := &simIndex{name: s.Name.Value, unique: s.Unique}
 	if s.FilterPredicate != nil {
-		x.filter, x.filterOn = "(filter)", mentioned(s.FilterPredicate)
+		x.filter, x.filterOn = decoded(s.FilterPredicate), mentioned(s.FilterPredicate)
 		for _, name := range x.filterOn {
 			switch col := t.column(name); {
 			case col == nil:

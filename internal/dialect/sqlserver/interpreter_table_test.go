@@ -35,7 +35,7 @@ func (i *interpreter) addColumn(t *simTable, d *ast.ColumnDefinition) error {
 		}
 	}
 	if d.ComputedColumnExpression != nil {
-		col.computed, col.persisted, col.uses = "(computed)", d.IsPersisted, mentioned(d.ComputedColumnExpression)
+		col.computed, col.persisted, col.uses = decoded(d.ComputedColumnExpression), d.IsPersisted, mentioned(d.ComputedColumnExpression)
 		col.typ, col.length = "int", 4
 		for _, name := range col.uses {
 			if o := t.column(name); o == nil {
@@ -70,7 +70,7 @@ func (i *interpreter) addDefault(t *simTable, col *simColumn, d *ast.DefaultCons
 	case i.c.taken(t.schema, name):
 		return refusal(2714, "There is already an object named '%s' in the database.", name)
 	}
-	col.defName, col.def = name, "(default)"
+	col.defName, col.def = name, decoded(d.Expression)
 	return nil
 }
 
@@ -260,7 +260,7 @@ func (i *interpreter) addConstraint(t *simTable, c ast.TableConstraint) error {
 		}
 		return i.addDefault(t, col, c)
 	case *ast.CheckConstraintDefinition:
-		k := &simCheck{id: i.c.id(), name: c.ConstraintIdentifier.Value, text: "(check)", uses: mentioned(c.CheckCondition)}
+		k := &simCheck{id: i.c.id(), name: c.ConstraintIdentifier.Value, text: decoded(c.CheckCondition), uses: mentioned(c.CheckCondition)}
 		for _, name := range k.uses {
 			if t.column(name) == nil {
 				return refusal(207, "Invalid column name '%s'.", name)

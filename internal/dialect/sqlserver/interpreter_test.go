@@ -42,6 +42,9 @@ func (c *catalogue) run(batch string, enterprise bool) error {
 	}
 	i := &interpreter{c: c, text: batch, vars: map[string]string{}, enterprise: enterprise}
 	for _, s := range script.Batches[0].Statements {
+		if _, schema := s.(*ast.CreateSchemaStatement); schema && len(script.Batches[0].Statements) > 1 {
+			return refusal(111, "'CREATE SCHEMA' must be the first statement in a query batch.")
+		}
 		if err := i.statement(s); err != nil {
 			return err
 		}

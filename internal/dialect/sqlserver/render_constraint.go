@@ -7,6 +7,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/dialect/internal/atlas"
 	"github.com/lockstepdb/lockstep/internal/diff"
+	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
@@ -65,6 +66,9 @@ func (r *render) addKey(c diff.Change) error {
 	if c.Kind != diff.PrimaryKey || c.To == nil || len(c.To.PrimaryKey) == 0 {
 		return nil
 	}
+	if err := r.keyable("the primary key", keyParts(c.To.PrimaryKey)); err != nil {
+		return err
+	}
 	h := hazards(dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows hold duplicates or NULL in the key"},
 		rewritten(r.name), building(r.name))
 	h = append(h, longKey("the primary key", r.after, keyParts(c.To.PrimaryKey), maxClustered)...)
@@ -76,7 +80,23 @@ func (r *render) addIndexes(c diff.Change) error {
 	if c.Kind != diff.Index || !adds(c) {
 		return nil
 	}
+	if err := r.keyable("index "+c.To.Index.Name, c.To.Index.Parts); err != nil {
+		return err
+	}
 	return r.addIndex(c.To.Index, true)
+}
+
+// keyable refuses a key or an index over a column of a type that is no key (error
+// 1919): that it gets a size was withheld, or is done later.
+func (r *render) keyable(what string, parts []schema.IndexPart) error {
+	for _, p := range parts {
+		if c := r.after.Column(p.Column); c != nil && parseType(c.Physical).large() {
+			return fault.New(fault.Refused, "INDEX_NEEDS_SIZE",
+				"%s of %s is over column %s, which is %s in this database; SQL Server takes that as no key", what, r.name, c.Name, c.Physical).
+				Suggest("give the column a size in a release of its own, and the index in the next; or use a strategy that changes the column")
+		}
+	}
+	return nil
 }
 
 // addIndex builds an index of a table that has rows. fails tells whether they

@@ -34,6 +34,14 @@ const readWait = "SET LOCK_TIMEOUT 30000"
 
 // Open implements dialect.Connector.
 func (d *Dialect) Open(ctx context.Context, t dialect.Target) (dialect.Session, error) {
+	s, err := d.open(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (d *Dialect) open(ctx context.Context, t dialect.Target) (*session, error) {
 	name, err := tenantSchema(t)
 	if err != nil {
 		return nil, err

@@ -136,4 +136,4 @@ func (*Dialect) Script(target dialect.Target, statements []string) string {
 
 // createSchema makes the tenant's schema unless it is there. CREATE SCHEMA wants
 // a batch of its own.
-const createSchema = "IF SCHEMA_ID(N'" + SchemaVariable + "') IS NULL EXEC(N'CREATE SCHEMA [" + SchemaVariable + "]')"
+const createSchema = "IF SCHEMA_ID(N'" + SchemaVariable + "') IS NULL " + newSchema

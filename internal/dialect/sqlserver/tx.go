@@ -74,32 +74,42 @@ func (s *session) lockName() string {
 const maxWait = 1<<31 - 1
 
 func (t *tx) lock(ctx context.Context, wait time.Duration) error {
+	got, err := t.applicationLock(ctx, t.s.lockName(), wait)
+	if err == nil && !got {
+		err = fault.New(fault.Conflict, dialect.ReasonTenantLocked, "another execution holds schema %s of database %s", t.s.schema, t.s.database).
+			Suggest("wait until it has ended, or allow a longer wait for the lock")
+	}
+	return err
+}
+
+// applicationLock takes a lock for the transaction, and tells whether it was to
+// be had in time.
+func (t *tx) applicationLock(ctx context.Context, name string, wait time.Duration) (bool, error) {
 	rows, err := t.s.QueryContext(ctx, "DECLARE @got int;\n"+
 		"EXEC @got = sys.sp_getapplock @Resource = @p1, @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = @p2;\nSELECT @got",
-		t.s.lockName(), min(max(0, wait.Milliseconds()), maxWait))
+		name, min(max(0, wait.Milliseconds()), maxWait))
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { _ = rows.Close() }()
 	got := int64(-999)
 	for rows.Next() {
 		if err := rows.Scan(&got); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return withCause(ctx, err)
+		return false, withCause(ctx, err)
 	}
 	switch {
 	case got >= 0:
-		return nil
+		return true, nil
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return false, ctx.Err()
 	case got == -1, got == -3:
-		return fault.New(fault.Conflict, dialect.ReasonTenantLocked, "another execution holds schema %s of database %s", t.s.schema, t.s.database).
-			Suggest("wait until it has ended, or allow a longer wait for the lock")
+		return false, nil
 	}
-	return fault.New(fault.Unsupported, "NO_APPLICATION_LOCKS", "the server gives no application lock: sp_getapplock answers %d", got).
+	return false, fault.New(fault.Unsupported, "NO_APPLICATION_LOCKS", "the server gives no application lock: sp_getapplock answers %d", got).
 		Suggest("lockstep needs them to keep two executions on one tenant apart; use SQL Server or Azure SQL")
 }
 

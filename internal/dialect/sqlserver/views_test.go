@@ -13,7 +13,7 @@ import (
 // views are the documented catalogue views with the columns that are read, as
 // tables: https://learn.microsoft.com/sql/relational-databases/system-catalog-views
 const views = `
-CREATE TABLE sys.databases (name TEXT, database_id INT, collation_name TEXT);
+CREATE TABLE sys.databases (name TEXT, database_id INT, collation_name TEXT, compatibility_level INT);
 CREATE TABLE sys.schemas (name TEXT, schema_id INT, principal_id INT);
 CREATE TABLE sys.tables (name TEXT, object_id INT, schema_id INT, type TEXT, is_ms_shipped INT);
 CREATE TABLE sys.types (name TEXT, system_type_id INT, user_type_id INT, is_user_defined INT);
@@ -41,8 +41,8 @@ func (c *catalogue) show() (*sql.DB, error) {
 		return nil, err
 	}
 	w := &writer{db: db}
-	w.row("databases", "db", 5, "SQL_Latin1_General_CP1_CI_AS")
-	w.row("databases", "master", 1, "Latin1_General_CI_AS")
+	w.row("databases", "db", 5, "SQL_Latin1_General_CP1_CI_AS", 160)
+	w.row("databases", "master", 1, "Latin1_General_CI_AS", 160)
 	schemas, types := map[string]int{}, map[string]int{}
 	for _, t := range c.tables {
 		if key := strings.ToLower(t.schema); schemas[key] == 0 {
