@@ -52,23 +52,6 @@ type Step struct {
 	Before, After *schema.Table
 }
 
-// HazardKind classifies a hazard.
-type HazardKind string
-
-// The hazards a statement can carry.
-const (
-	HazardDataLoss HazardKind = "data_loss" // rows or values are removed, or may be
-	HazardMayFail  HazardKind = "may_fail"  // present data can make it fail
-	HazardRewrite  HazardKind = "rewrite"   // the table is rewritten or copied
-	HazardLock     HazardKind = "lock"      // readers or writers wait
-)
-
-// Hazard is something to know before a statement runs.
-type Hazard struct {
-	Kind   HazardKind
-	Detail string
-}
-
 // Statement is one SQL statement of a step.
 type Statement struct {
 	SQL     string // one statement, without a trailing semicolon, unqualified by schema
@@ -215,9 +198,18 @@ type Witness interface {
 	// texts mean that no DDL has changed the table in between, whatever was
 	// written into it. A table that does not exist is left out.
 	Definitions(ctx context.Context, q Querier, tables []string) (map[string]string, error)
-	// Leftovers names the tables, and as table.column the columns, of the
-	// session's schema that were moved aside under a name of AsidePrefix.
-	Leftovers(ctx context.Context, q Querier) ([]string, error)
+	// Leftovers names what stands aside in the session's schema under a name of
+	// AsidePrefix, or another that the dialect has for it: all tables, and as
+	// table.column the columns of the named tables.
+	//
+	// The caller names the tables of the snapshot and those of the plan. The plan's
+	// alone are not enough: when a journal went in the middle of an execution, what
+	// stands aside is the column that applications miss, and the next plan may be
+	// about something else. More are not needed: a column goes along with its table
+	// when that is renamed, moved aside or dropped, and in a table that is in neither
+	// list no execution does anything. Tables aside are told whatever they were: of
+	// a drop that was recorded no snapshot knows any more, and it holds all its rows.
+	Leftovers(ctx context.Context, q Querier, tables []string) ([]string, error)
 }
 
 // Versioned is a Dialect whose SQL depends on the server's whole version, of

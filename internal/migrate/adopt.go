@@ -127,13 +127,8 @@ func (a *adoption) admissible(head *history.Revision) error {
 
 // record reports and records under the tenant's lock.
 func (a *adoption) record(ctx context.Context) (*AdoptReport, error) {
-	unfinished, err := a.s.unfinished(ctx, a.t, onlineOf(a.t.d) != nil)
-	if err != nil {
+	if err := a.settled(ctx); err != nil {
 		return nil, err
-	}
-	if unfinished != "" {
-		return nil, fault.New(fault.Refused, "EXECUTION_UNFINISHED", "%s", unfinished).
-			Suggest("execute the modules that it was about: that takes back what was left half way; then adopt again")
 	}
 	names := tableNames(a.model)
 	_, _ = a.s.inWords(ctx, a.t, a.t, a.model, names) // so that nobody waits for it under the lock; it fails again there
@@ -152,6 +147,44 @@ func (a *adoption) record(ctx context.Context) (*AdoptReport, error) {
 	a.s.cfg.Logger.InfoContext(ctx, "database adopted", "target", a.req.Target, "actor", a.req.Actor,
 		"revision", report.Revision, "differences", len(report.Differences))
 	return report, nil
+}
+
+// settled refuses a database in which an execution is not through, or left
+// something aside: inspection does not show that, and it would be recorded so.
+func (a *adoption) settled(ctx context.Context) error {
+	unfinished, err := a.s.unfinished(ctx, a.t, onlineOf(a.t.d) != nil)
+	if err == nil && unfinished == "" {
+		var names []string
+		if names, err = a.owned(ctx); err == nil {
+			unfinished, err = a.s.leftovers(ctx, a.t, names)
+		}
+	}
+	if err != nil || unfinished == "" {
+		return err
+	}
+	return fault.New(fault.Refused, "EXECUTION_UNFINISHED", "%s", unfinished).
+		Suggest("execute the modules that it was about: that takes back what was left half way; then adopt again")
+}
+
+// owned names the tables that are going to be recorded: the target's, and of a
+// tenant that is recorded again, those that it has.
+func (a *adoption) owned(ctx context.Context) ([]string, error) {
+	names := tableNames(a.model)
+	if !a.req.Again {
+		return names, nil
+	}
+	head, err := a.t.history.Head(ctx, a.t)
+	if err != nil || head == nil {
+		return names, err
+	}
+	snapshot, err := a.t.history.Snapshot(ctx, a.t, head.Number)
+	if err != nil {
+		return nil, err
+	}
+	if err := trusted(snapshot, head); err != nil {
+		return nil, err
+	}
+	return distinct(append(names, tableNames(snapshot)...)...), nil
 }
 
 func (a *adoption) recordIn(ctx context.Context, tx dialect.Tx) (*AdoptReport, error) {

@@ -33,12 +33,17 @@ func (s *Service) Preview(ctx context.Context, req Request) (*Preview, error) {
 	if err != nil {
 		return nil, err
 	}
-	if unfinished != "" {
-		warnings = append(warnings, unfinished)
-	}
 	p, err := s.plan(ctx, t, w, head)
 	if err != nil {
 		return nil, err
+	}
+	if unfinished == "" {
+		if unfinished, err = s.leftovers(ctx, t, concerned(p)); err != nil {
+			return nil, err
+		}
+	}
+	if unfinished != "" {
+		warnings = append(warnings, unfinished)
 	}
 	broken, err := s.foreignReferences(ctx, t, t, p)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/history"
+	"github.com/lockstepdb/lockstep/internal/plan"
 )
 
 // recoveryLockWait is how long a recovery waits for the tenant: the statement of
@@ -168,7 +169,7 @@ func interrupted() *fault.Error {
 }
 
 // unfinished returns what a preview says of a tenant whose journal is not empty;
-// "" when all is in order.
+// "" when it is.
 // open: a journal is there on an engine that has one only then.
 func (s *Service) unfinished(ctx context.Context, t *tenant, open bool) (string, error) {
 	if !journalled(t.d) && !open {
@@ -179,7 +180,7 @@ func (s *Service) unfinished(ctx context.Context, t *tenant, open bool) (string,
 		return "", err
 	}
 	if len(entries) == 0 {
-		return leftovers(ctx, t)
+		return "", nil
 	}
 	p, err := decodeProgram(entries[0].Body)
 	if err != nil {
@@ -190,21 +191,35 @@ func (s *Service) unfinished(ctx context.Context, t *tenant, open bool) (string,
 }
 
 // leftovers names what an execution moved aside and no journal knows of, which
-// happens only when somebody took the journal away; "" when there is none.
-func leftovers(ctx context.Context, t *tenant) (string, error) {
+// happens only when somebody took the journal away; "" when there is none. tables
+// are those in which a column may stand aside; see dialect.Witness.
+func (s *Service) leftovers(ctx context.Context, t *tenant, tables []string) (string, error) {
 	w, ok := t.d.(dialect.Witness)
 	if !ok {
 		return "", nil
 	}
-	names, err := w.Leftovers(ctx, t)
+	names, err := w.Leftovers(ctx, t, tables)
 	if err != nil {
 		return "", t.d.Classify(err)
 	}
 	if len(names) == 0 {
 		return "", nil
 	}
+	// An execution may have begun since the journal was found empty.
+	if running, err := s.unfinished(ctx, t, true); running != "" || err != nil {
+		return running, err
+	}
 	return "moved aside by an earlier execution, and still there although no journal knows of it: " + strings.Join(names, ", ") +
 		"; it holds data that was to be removed: rename what you need, drop the rest", nil
+}
+
+// concerned names the tables of a plan's snapshot, and those that it touches.
+func concerned(p *plan.Plan) []string {
+	var names []string
+	if p.BaseSchema != nil {
+		names = tableNames(p.BaseSchema)
+	}
+	return distinct(slices.Concat(names, before(p), touched(p))...)
 }
 
 // journalled tells whether executions on the engine need a journal, and can have

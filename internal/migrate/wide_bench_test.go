@@ -152,7 +152,7 @@ func (w *wide) questions() []question {
 			return err
 		}}, question{"leftovers", func(b *testing.B, w *wide) error {
 			b.Helper()
-			_, err := w.d.(dialect.Witness).Leftovers(b.Context(), w.session)
+			_, err := w.d.(dialect.Witness).Leftovers(b.Context(), w.session, three)
 			return err
 		}})
 	}

@@ -247,7 +247,7 @@ func ordered(in map[string]string) map[string][]string {
 
 func (u *undoer) nothingAside() {
 	u.t.Helper()
-	left, err := u.witness.Leftovers(u.t.Context(), u.s)
+	left, err := u.witness.Leftovers(u.t.Context(), u.s, u.names())
 	require.NoError(u.t, err)
 	require.Empty(u.t, left, "left aside")
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
-// Inspect implements dialect.Inspector in four round trips, whatever the number
-// of tables: columns, indexes, foreign keys, checks.
+// Inspect implements dialect.Inspector by four questions, whatever the number of
+// tables: columns, indexes, foreign keys, checks. Each takes one round trip, or a
+// few on MariaDB; see portions.
 // https://dev.mysql.com/doc/refman/8.4/en/information-schema-table-reference.html
 // https://mariadb.com/kb/en/information-schema-tables/
 func (d *Dialect) Inspect(ctx context.Context, q dialect.Querier, tables []string) (*schema.Schema, error) {
@@ -43,12 +44,22 @@ type inspection struct {
 }
 
 // each runs a query over the named tables and scans every row. Each % of the
-// query stands for their list, and braces for a view of the information schema.
+// query stands for their list, and braces for their rows of a view of the
+// information schema.
 func (i *inspection) each(ctx context.Context, query string, scan func(*sql.Rows) error) error {
-	query = strings.ReplaceAll(i.views(query), "%", strings.TrimSuffix(strings.Repeat("?,", len(i.asked)), ","))
+	for _, names := range i.portions(query) {
+		if err := i.read(ctx, query, names, scan); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i *inspection) read(ctx context.Context, query string, names []string, scan func(*sql.Rows) error) error {
+	query = strings.ReplaceAll(i.views(query, names), "%", strings.TrimSuffix(strings.Repeat("?,", len(names)), ","))
 	var args []any
-	for range strings.Count(query, "?") / len(i.asked) {
-		for _, name := range i.asked {
+	for range strings.Count(query, "?") / len(names) {
+		for _, name := range names {
 			args = append(args, name)
 		}
 	}
@@ -81,13 +92,16 @@ func (i *inspection) promised(name string) string {
 	return ""
 }
 
+// The views of MariaDB compare the names of tables without case, also where they are
+// of two tables.
 const columnsQuery = `
 SELECT @@lower_case_table_names <> 0, t.TABLE_NAME, t.TABLE_COMMENT, COALESCE(t.TABLE_COLLATION, ''),
        c.COLUMN_NAME, c.COLUMN_TYPE, c.IS_NULLABLE = 'YES', c.COLUMN_DEFAULT, c.EXTRA, c.COLUMN_COMMENT,
        COALESCE(c.COLLATION_NAME, ''), COALESCE(c.GENERATION_EXPRESSION, '')
 FROM {TABLES} t
 JOIN {COLUMNS} c ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME
-WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_TYPE <> 'VIEW' AND t.TABLE_NAME IN (%)
+  AND (@@lower_case_table_names <> 0 OR CAST(c.TABLE_NAME AS BINARY) = CAST(t.TABLE_NAME AS BINARY))
+WHERE t.TABLE_TYPE <> 'VIEW'
 ORDER BY t.TABLE_NAME, c.ORDINAL_POSITION`
 
 func (i *inspection) columns(ctx context.Context) error {
@@ -147,7 +161,6 @@ const indexesQuery = `
 SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE = 0, COALESCE(COLUMN_NAME, ''), COALESCE(COLLATION, '') = 'D', COALESCE(SUB_PART, 0),
        INDEX_TYPE, INDEX_COMMENT, EXPRESSION
 FROM {STATISTICS} s
-WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (%)
 ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX`
 
 func (i *inspection) indexes(ctx context.Context) error {
@@ -191,13 +204,27 @@ SELECT k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME,
        CASE WHEN k.REFERENCED_TABLE_SCHEMA = k.TABLE_SCHEMA THEN '' ELSE k.REFERENCED_TABLE_SCHEMA END,
        k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE, r.UPDATE_RULE
 FROM {KEY_COLUMN_USAGE} k
-JOIN {REFERENTIAL_CONSTRAINTS} r
+STRAIGHT_JOIN {REFERENTIAL_CONSTRAINTS} r
   ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME
-WHERE k.TABLE_SCHEMA = DATABASE() AND r.CONSTRAINT_SCHEMA = DATABASE() AND k.TABLE_NAME IN (%)
+  AND (@@lower_case_table_names <> 0 OR CAST(r.TABLE_NAME AS BINARY) = CAST(k.TABLE_NAME AS BINARY))
+WHERE k.REFERENCED_TABLE_NAME IS NOT NULL
 ORDER BY k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION`
 
+// sameParent has MySQL find a foreign key by what it refers to, of which there is an
+// index. By the name alone it reads all foreign keys of the database for each.
+const sameParent = ` AND r.UNIQUE_CONSTRAINT_CATALOG = 'def'
+  AND r.UNIQUE_CONSTRAINT_SCHEMA = k.REFERENCED_TABLE_SCHEMA AND r.REFERENCED_TABLE_NAME = k.REFERENCED_TABLE_NAME`
+
+func withParents(query string) string {
+	return strings.Replace(query, "\nWHERE", sameParent+"\nWHERE", 1)
+}
+
 func (i *inspection) foreignKeys(ctx context.Context) error {
-	return i.each(ctx, foreignKeysQuery, func(rows *sql.Rows) error {
+	query := foreignKeysQuery
+	if !i.d.server.maria() {
+		query = withParents(query)
+	}
+	return i.each(ctx, query, func(rows *sql.Rows) error {
 		var table, name, column, elsewhere, ref, refColumn, onDelete, onUpdate string
 		err := rows.Scan(&table, &name, &column, &elsewhere, &ref, &refColumn, &onDelete, &onUpdate)
 		t := i.byName[table]
@@ -236,12 +263,11 @@ const (
 SELECT t.TABLE_NAME, c.CONSTRAINT_NAME, c.CHECK_CLAUSE, 'Table'
 FROM {TABLE_CONSTRAINTS} t
 STRAIGHT_JOIN information_schema.CHECK_CONSTRAINTS c ON t.CONSTRAINT_SCHEMA = c.CONSTRAINT_SCHEMA AND t.CONSTRAINT_NAME = c.CONSTRAINT_NAME
-WHERE c.CONSTRAINT_SCHEMA = DATABASE() AND t.CONSTRAINT_TYPE = 'CHECK' AND t.TABLE_NAME IN (%)
+WHERE c.CONSTRAINT_CATALOG = 'def' AND c.CONSTRAINT_SCHEMA = DATABASE() AND t.CONSTRAINT_TYPE = 'CHECK'
 ORDER BY t.TABLE_NAME, c.CONSTRAINT_NAME`
 	mariaChecksQuery = `
 SELECT TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE, LEVEL
 FROM {CHECK_CONSTRAINTS} c
-WHERE CONSTRAINT_SCHEMA = DATABASE() AND TABLE_NAME IN (%)
 ORDER BY TABLE_NAME, CONSTRAINT_NAME`
 )
 

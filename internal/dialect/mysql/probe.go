@@ -134,7 +134,7 @@ func (d *Dialect) Sizes(ctx context.Context, q dialect.Querier, tables []string)
 	}
 	i := &inspection{d: d, q: q, asked: tables}
 	err := i.each(ctx, `SELECT @@lower_case_table_names <> 0, TABLE_NAME, coalesce(TABLE_ROWS, 0), coalesce(DATA_LENGTH, 0) + coalesce(INDEX_LENGTH, 0)
-FROM {SIZES} s WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' AND TABLE_NAME IN (%)`, func(rows *sql.Rows) error {
+FROM {SIZES} s WHERE TABLE_TYPE = 'BASE TABLE'`, func(rows *sql.Rows) error {
 		var name string
 		size := dialect.Size{Estimated: true}
 		err := rows.Scan(&i.folds, &name, &size.Rows, &size.Bytes)

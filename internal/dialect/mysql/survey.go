@@ -35,14 +35,24 @@ func (d *Dialect) Tables(ctx context.Context, q dialect.Querier) ([]string, erro
 
 // The name of a foreign key's own table is unique only together with its
 // database: MariaDB's information schema has names of constraints once per table.
-const referrersQuery = `
+// MySQL has an index of what foreign keys refer to, and goes from there.
+const (
+	referrersFound = `
 SELECT CASE WHEN k.TABLE_SCHEMA = DATABASE() THEN '' ELSE CONCAT(k.TABLE_SCHEMA, '.') END, k.TABLE_NAME, k.CONSTRAINT_NAME,
        k.COLUMN_NAME, k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE, r.UPDATE_RULE, @@lower_case_table_names <> 0
-FROM information_schema.KEY_COLUMN_USAGE k
-JOIN information_schema.REFERENTIAL_CONSTRAINTS r
+FROM `
+	referrersJoined = `
   ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME
-WHERE k.REFERENCED_TABLE_SCHEMA = DATABASE() AND k.REFERENCED_TABLE_NAME IN (%)
+WHERE k.REFERENCED_TABLE_SCHEMA = DATABASE() AND k.REFERENCED_TABLE_NAME IN (%)`
+	mariaReferrersQuery = referrersFound + `information_schema.KEY_COLUMN_USAGE k
+JOIN information_schema.REFERENTIAL_CONSTRAINTS r` + referrersJoined + `
 ORDER BY 1, 2, 3, k.ORDINAL_POSITION`
+	mysqlReferrersQuery = referrersFound + `information_schema.REFERENTIAL_CONSTRAINTS r
+STRAIGHT_JOIN information_schema.KEY_COLUMN_USAGE k` + referrersJoined + `
+  AND r.UNIQUE_CONSTRAINT_CATALOG = 'def' AND r.UNIQUE_CONSTRAINT_SCHEMA = DATABASE() AND r.REFERENCED_TABLE_NAME IN (%)
+  AND r.CONSTRAINT_CATALOG = 'def' AND k.TABLE_CATALOG = 'def'
+ORDER BY 1, 2, 3, k.ORDINAL_POSITION`
+)
 
 // innodbReferrersQuery names the tables that refer to others of this database, as
 // database/table, and to which, behind one row with the name of the database alone. Who may not see all processes may not read it.
@@ -108,7 +118,11 @@ func (d *Dialect) Referrers(ctx context.Context, q dialect.Querier, tables []str
 	if none, err := i.unreferred(ctx); err != nil || none {
 		return nil, err
 	}
-	err := i.each(ctx, referrersQuery, func(rows *sql.Rows) error {
+	query := mysqlReferrersQuery
+	if d.server.maria() {
+		query = mariaReferrersQuery
+	}
+	err := i.each(ctx, query, func(rows *sql.Rows) error {
 		var elsewhere, table, name, column, ref, refColumn, onDelete, onUpdate string
 		if err := rows.Scan(&elsewhere, &table, &name, &column, &ref, &refColumn, &onDelete, &onUpdate, &i.folds); err != nil {
 			return err

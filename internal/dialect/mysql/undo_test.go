@@ -129,7 +129,7 @@ func (b *bench) query(sqlText string) []string {
 
 func (b *bench) leftovers() []string {
 	b.t.Helper()
-	out, err := b.d.Leftovers(b.t.Context(), b.s)
+	out, err := b.d.Leftovers(b.t.Context(), b.s, b.query("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"))
 	require.NoError(b.t, err)
 	return out
 }

@@ -1,87 +1,112 @@
 package mysql
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// fewTables is how many tables are looked for one by one.
-const fewTables = 8
+// How many tables MariaDB is asked for by name. Each name costs a temporary table of
+// its own, which of a view with long texts is a file; the names of all tables of a
+// database, which it reads otherwise, are as dear as these are together when there
+// are about 5,000.
+const (
+	portionOfTexts = 8  // of views with long texts, in one query: more cost more than in several
+	fewWithTexts   = 24 // of views with long texts
+	fewWithout     = 64
+)
 
 // view is one of the information schema's, with what inspection reads of it: MariaDB
 // opens a table only as far as the columns asked for need it.
-type view struct{ key, name, database, columns string }
+type view struct {
+	key, name, catalog, database, columns string
+	texts                                 bool // it has columns of long texts, read or not
+}
 
 func (d *Dialect) viewsRead() []view {
 	expression := ""
 	if d.server.expressionIndexes() {
 		expression = ", EXPRESSION"
 	}
+	const catalog, database, ofConstraint = "TABLE_CATALOG", "TABLE_SCHEMA", "CONSTRAINT_CATALOG"
 	return []view{
-		{"TABLES", "TABLES", "TABLE_SCHEMA", "TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, TABLE_COMMENT, TABLE_COLLATION"},
-		{"SIZES", "TABLES", "TABLE_SCHEMA", "TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, TABLE_ROWS, DATA_LENGTH, INDEX_LENGTH"},
+		{"TABLES", "TABLES", catalog, database, "TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, TABLE_COMMENT, TABLE_COLLATION", false},
+		{"SIZES", "TABLES", catalog, database, "TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, TABLE_ROWS, DATA_LENGTH, INDEX_LENGTH", false},
 		{
-			"COLUMNS", "COLUMNS", "TABLE_SCHEMA", "TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, " +
-				"COLUMN_DEFAULT, EXTRA, COLUMN_COMMENT, COLLATION_NAME, GENERATION_EXPRESSION",
+			"COLUMNS", "COLUMNS", catalog, database, "TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, " +
+				"COLUMN_DEFAULT, EXTRA, COLUMN_COMMENT, COLLATION_NAME, GENERATION_EXPRESSION", true,
+		},
+		{"NAMES", "COLUMNS", catalog, database, "TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME", true},
+		{
+			"STATISTICS", "STATISTICS", catalog, database, "TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, NON_UNIQUE, SEQ_IN_INDEX, COLUMN_NAME, COLLATION, " +
+				"SUB_PART, INDEX_TYPE, INDEX_COMMENT" + expression, false,
 		},
 		{
-			"STATISTICS", "STATISTICS", "TABLE_SCHEMA", "TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, NON_UNIQUE, SEQ_IN_INDEX, COLUMN_NAME, COLLATION, " +
-				"SUB_PART, INDEX_TYPE, INDEX_COMMENT" + expression,
+			"KEY_COLUMN_USAGE", "KEY_COLUMN_USAGE", catalog, database, "TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_SCHEMA, CONSTRAINT_NAME, ORDINAL_POSITION, COLUMN_NAME, " +
+				"REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME", false,
 		},
 		{
-			"KEY_COLUMN_USAGE", "KEY_COLUMN_USAGE", "TABLE_SCHEMA", "TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_SCHEMA, CONSTRAINT_NAME, ORDINAL_POSITION, COLUMN_NAME, " +
-				"REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME",
+			"REFERENTIAL_CONSTRAINTS", "REFERENTIAL_CONSTRAINTS", ofConstraint, "CONSTRAINT_SCHEMA",
+			"CONSTRAINT_SCHEMA, CONSTRAINT_NAME, TABLE_NAME, UNIQUE_CONSTRAINT_CATALOG, UNIQUE_CONSTRAINT_SCHEMA, REFERENCED_TABLE_NAME, DELETE_RULE, UPDATE_RULE", false,
 		},
-		{
-			"REFERENTIAL_CONSTRAINTS", "REFERENTIAL_CONSTRAINTS", "CONSTRAINT_SCHEMA",
-			"CONSTRAINT_SCHEMA, CONSTRAINT_NAME, TABLE_NAME, DELETE_RULE, UPDATE_RULE",
-		},
-		{"TABLE_CONSTRAINTS", "TABLE_CONSTRAINTS", "TABLE_SCHEMA", "TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_SCHEMA, CONSTRAINT_NAME, CONSTRAINT_TYPE"},
-		{"CHECK_CONSTRAINTS", "CHECK_CONSTRAINTS", "CONSTRAINT_SCHEMA", "CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, LEVEL, CHECK_CLAUSE"}, // MariaDB's
+		{"TABLE_CONSTRAINTS", "TABLE_CONSTRAINTS", ofConstraint, database, "TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_SCHEMA, CONSTRAINT_NAME, CONSTRAINT_TYPE", false},
+		{"CHECK_CONSTRAINTS", "CHECK_CONSTRAINTS", ofConstraint, "CONSTRAINT_SCHEMA", "CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, LEVEL, CHECK_CLAUSE", true}, // MariaDB's
 	}
 }
 
-// views puts the views of the information schema where a query has them in braces.
+// readsTexts tells whether a query reads a view with long texts.
+func (i *inspection) readsTexts(query string) bool {
+	return slices.ContainsFunc(i.d.viewsRead(), func(v view) bool { return v.texts && strings.Contains(query, "{"+v.key+"}") })
+}
+
+// portions are the names asked for, each once, as they go into one query each.
+func (i *inspection) portions(query string) [][]string {
+	names := slices.Compact(slices.Sorted(slices.Values(i.asked)))
+	if !i.d.server.maria() || len(i.asked) > fewWithTexts || !i.readsTexts(query) {
+		return [][]string{names}
+	}
+	return slices.Collect(slices.Chunk(names, portionOfTexts))
+}
+
+// views puts the views of the information schema where a query has them in braces,
+// each with the rows of the named tables alone, whose list a % stands for.
 //
-// Both servers find a table at once by an equation with its name, and by a list of
-// names only by looking at every table of the database, so a few tables are asked for
-// one by one. Of many, MariaDB opens the tables of a joined view again for each row
-// of the first; a subquery with a limit it reads once, by the names in there.
+// MySQL finds them through an index when it is told the catalog too, of which there
+// is one: https://dev.mysql.com/doc/refman/8.4/en/information-schema-optimization.html
+//
+// MariaDB finds a table at once by an equation with its name, and by a list of names
+// only by looking at every table of the database, so a few tables are asked for one
+// by one. It opens the tables of a joined view again for each row of the first; a
+// subquery with a limit it reads once, by the names in there.
 // https://mariadb.com/kb/en/derived-table-merge-optimization/
-func (i *inspection) views(query string) string {
+func (i *inspection) views(query string, names []string) string {
 	for _, v := range i.d.viewsRead() {
 		if !strings.Contains(query, "{"+v.key+"}") {
 			continue
 		}
 		read := "SELECT " + v.columns + " FROM information_schema." + v.name + " WHERE " + v.database + " = DATABASE() AND TABLE_NAME "
 		switch {
-		case len(i.asked) <= fewTables:
-			and := " UNION ALL "
-			if i.alike() {
-				and = " UNION "
-			}
-			read = strings.TrimSuffix(strings.Repeat(read+"= ?"+and, len(i.asked)), and)
-		case i.d.server.maria():
-			read += "IN (%)"
+		case !i.d.server.maria():
+			read += "IN (%) AND " + v.catalog + " = 'def'"
+		case v.texts && len(i.asked) > fewWithTexts, len(i.asked) > fewWithout:
+			read += "IN (%) LIMIT 18446744073709551615"
 		default:
-			query = strings.Replace(query, "{"+v.key+"}", "information_schema."+v.name, 1)
-			continue
-		}
-		if i.d.server.maria() {
-			read += " LIMIT 18446744073709551615"
+			read = i.oneByOne(read, names)
 		}
 		query = strings.Replace(query, "{"+v.key+"}", "("+read+")", 1)
 	}
 	return query
 }
 
-// alike tells whether two of the names asked for, such as both of a rename, are one
-// to a server that folds them: it then finds a table by each.
-func (i *inspection) alike() bool {
-	seen := map[string]bool{}
-	for _, name := range i.asked {
-		folded := strings.ToLower(name)
-		if seen[folded] {
-			return true
+// oneByOne reads the rows of each table by itself. Of names that are one to a server
+// that folds them, such as both of a rename, each would find the table, and so only
+// the first is asked for there; to other servers they may be two tables.
+func (i *inspection) oneByOne(read string, names []string) string {
+	parts := make([]string, len(names))
+	for k, name := range names {
+		parts[k] = read + "= ?"
+		if i.asked[slices.IndexFunc(i.asked, func(a string) bool { return strings.EqualFold(a, name) })] != name {
+			parts[k] += " AND @@lower_case_table_names = 0"
 		}
-		seen[folded] = true
 	}
-	return false
+	return strings.Join(parts, " UNION ALL ") + " LIMIT 18446744073709551615"
 }
