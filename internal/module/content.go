@@ -141,9 +141,10 @@ func badZip(mv gomod.Version, err error, why string) *fault.Error {
 		Suggest("look at what the module source serves; publish with \"lockstep module publish\"")
 }
 
+// tooLarge is no matter of trying again: the same version stays as large.
 func tooLarge(mv gomod.Version, why string) error {
-	return fault.New(fault.Exhausted, ReasonTooLarge, "%s@%s is too large: %s", mv.Path, mv.Version, why).
-		Suggest("keep the entities in a module of their own, or raise the limit")
+	return fault.New(fault.Invalid, ReasonTooLarge, "%s@%s is too large: %s", mv.Path, mv.Version, why).
+		Suggest("keep the entities in a module of their own, or raise max-zip-bytes, max-unpacked-bytes or max-files (LOCKSTEP_MAX_FILES and the like)")
 }
 
 // rel is the place of a version's file in a proxy and in the cache:

@@ -21,7 +21,7 @@ import (
 //
 // Errors: MODULE_NOT_FOUND, MODULE_VERSION_NOT_FOUND (NotFound);
 // MODULE_CHECKSUM_MISMATCH (Corrupt); MODULE_ZIP_INVALID, MODULE_GOMOD_INVALID,
-// MODULE_PATH_MISMATCH (Invalid); MODULE_TOO_LARGE (Exhausted);
+// MODULE_PATH_MISMATCH (Invalid); MODULE_TOO_LARGE (Invalid);
 // SOURCE_UNREACHABLE and its like (Unavailable).
 func (c *Client) Fetch(ctx context.Context, path, version string) (*Module, error) {
 	if dir, ok := c.replace[path]; ok {

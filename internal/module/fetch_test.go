@@ -217,12 +217,13 @@ func TestLimits(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			wantFault(t, err, fault.Exhausted, ReasonTooLarge)
+			f := wantFault(t, err, fault.Invalid, ReasonTooLarge)
+			require.Contains(t, f.Suggestion, "max-zip-bytes", "what a person may raise")
 			// Also when another process, with wider limits, has cached it.
 			_, err = client(t, Config{Sources: p.url, CacheDir: dir}).Fetch(context.Background(), crm, "v1.0.0")
 			require.NoError(t, err)
 			_, err = client(t, Config{Sources: p.url, Limits: k.limits, CacheDir: dir}).Fetch(context.Background(), crm, "v1.0.0")
-			wantFault(t, err, fault.Exhausted, ReasonTooLarge)
+			wantFault(t, err, fault.Invalid, ReasonTooLarge)
 		})
 	}
 }

@@ -33,7 +33,7 @@ const publishPerm = 0o644
 //
 // Errors: MODULE_VERSION_EXISTS (Exists); MODULE_VERSION_INVALID,
 // MODULE_GOMOD_INVALID, MODULE_PATH_INVALID, MODULE_ZIP_INVALID,
-// MODULE_TARGET_INVALID (Invalid); MODULE_TOO_LARGE (Exhausted);
+// MODULE_TARGET_INVALID (Invalid); MODULE_TOO_LARGE (Invalid);
 // SOURCE_UNREACHABLE (Unavailable) when to cannot be written.
 func Publish(ctx context.Context, dir, version, to string, now time.Time) (Version, error) {
 	root, err := publishRoot(to)

@@ -92,6 +92,11 @@ func TestQuerySuggestsVersions(t *testing.T) {
 	_, err = c.Fetch(context.Background(), "example.com/crm", Replaced)
 	f = wantFault(t, err, fault.NotFound, ReasonVersionNotFound)
 	require.Contains(t, f.Suggestion, "--replace")
+	delete(p.bodies, "example.com/crm/@v/v1.4.0.zip")
+	_, err = c.Fetch(context.Background(), "example.com/crm", "v1.4.0")
+	f = wantFault(t, err, fault.NotFound, ReasonVersionNotFound)
+	require.Contains(t, f.Detail, "lists", "it is no answer that the module has no v1.4.0, and that it has v1.4.0")
+	require.NotContains(t, f.Suggestion, "it has")
 }
 
 // TestPseudoVersions: without a tag, latest is what the source says, or the

@@ -92,6 +92,6 @@ func TestReplacedRefused(t *testing.T) {
 	big := tree(t, "go.mod", goMod(crm), "a.txt", strings.Repeat("x", 1000), "b.txt", "x")
 	for _, l := range []Limits{{UnpackedBytes: 500}, {Files: 2}} {
 		_, err := client(t, Config{Replace: map[string]string{crm: big}, Limits: l}).Fetch(context.Background(), crm, "")
-		wantFault(t, err, fault.Exhausted, ReasonTooLarge)
+		wantFault(t, err, fault.Invalid, ReasonTooLarge)
 	}
 }

@@ -283,6 +283,10 @@ func (c *Client) missing(ctx context.Context, mv gomod.Version) error {
 	if over := ended(ctx, "while listing %s", mv.Path); over != nil {
 		return over
 	}
+	if err == nil && slices.Contains(l.versions, mv.Version) {
+		return fault.New(fault.NotFound, ReasonVersionNotFound, "a module source lists %s@%s, but none has its content", mv.Path, mv.Version).
+			Suggest("see whether it is still being published, or what the source lost of it")
+	}
 	e := fault.New(fault.NotFound, ReasonVersionNotFound, "the module %s has no version %s", mv.Path, mv.Version)
 	if err != nil || len(l.versions) == 0 {
 		return e.Suggest("list what there is: lockstep module versions %s", mv.Path)

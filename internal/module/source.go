@@ -180,8 +180,9 @@ func read(ctx context.Context, src source, rel string, limit int64) ([]byte, err
 		return err
 	})
 	if errors.Is(err, errOversize) {
-		return nil, fault.Wrap(err, fault.Exhausted, ReasonTooLarge,
-			"%s answers %s with more than %d bytes", src.name(), rel, limit)
+		return nil, fault.Wrap(err, fault.Unavailable, ReasonSourceResponse,
+			"the module source %s answers %s with more than %d bytes", src.name(), rel, limit).
+			Suggest("check that the source is a Go module proxy")
 	}
 	if err != nil {
 		return nil, err

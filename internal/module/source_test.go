@@ -2,6 +2,8 @@ package module
 
 import (
 	"context"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -280,7 +282,7 @@ func TestOddServers(t *testing.T) {
 		p := newProxy(t)
 		p.set(m+"/@v/list", bytesOf('\n', maxList+1))
 		_, err := query1(t, client(t, Config{Sources: p.url}), m)
-		wantFault(t, err, fault.Exhausted, ReasonTooLarge)
+		wantFault(t, err, fault.Unavailable, ReasonSourceResponse)
 	})
 	t.Run("an empty list for everything", func(t *testing.T) {
 		p := newProxy(t)
@@ -345,4 +347,22 @@ func TestUnreadableFileSource(t *testing.T) {
 	c := client(t, Config{Sources: "file://" + filepath.ToSlash(dir)})
 	_, err := query1(t, c, "example.com/crm")
 	wantFault(t, err, fault.NotFound, ReasonModuleNotFound)
+}
+
+// TestTLSFailuresSayWhy: an operator must see that it is the certificate, or that
+// nobody speaks TLS there.
+func TestTLSFailuresSayWhy(t *testing.T) {
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	plain := newProxy(t)
+	for source, why := range map[string]string{
+		secure.URL: "certificate is not trusted here",
+		"https://" + strings.TrimPrefix(plain.url, "http://"): "does not speak TLS",
+	} {
+		_, err := query1(t, client(t, Config{Sources: source}), "example.com/crm")
+		f := wantFault(t, err, fault.Unavailable, ReasonSourceUnreachable)
+		require.Contains(t, f.Detail, why)
+	}
 }
