@@ -204,6 +204,13 @@ func asError(p *migrate.Proof) error {
 // differences are those of a tenant to a model, like with like.
 func differences(t *testing.T, p proving, url string, tables ...*schema.Table) []string {
 	t.Helper()
+	found, _ := likeness(t, p, url, tables...)
+	return found
+}
+
+// likeness is the differences, and the SQL that would settle them.
+func likeness(t *testing.T, p proving, url string, tables ...*schema.Table) (clauses, back []string) {
+	t.Helper()
 	target, err := dialect.ParseTarget(url)
 	require.NoError(t, err)
 	model, err := p.d.Lower(&schema.Schema{Tables: tables})
@@ -211,13 +218,12 @@ func differences(t *testing.T, p proving, url string, tables ...*schema.Table) [
 	s, err := p.d.Open(t.Context(), target)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
-	found, _, err := migrate.LikeWithLike(t.Context(), p.d, target, s, model)
+	found, back, err := migrate.LikeWithLike(t.Context(), p.d, target, s, model)
 	require.NoError(t, err)
-	var out []string
 	for i := range found {
-		out = append(out, found[i].String())
+		clauses = append(clauses, found[i].String())
 	}
-	return out
+	return clauses, back
 }
 
 // executed runs batches on a tenant and commits.
@@ -265,4 +271,17 @@ func TestLikeWithLike(t *testing.T) {
 			"things: index idx_label is missing", "owners: column nick is not in the model",
 		}, differences(t, p, url, owners(), thing(nothing)))
 	})
+}
+
+// inspected are tables of a tenant as they are.
+func inspected(t *testing.T, p proving, url string, tables ...string) *schema.Schema {
+	t.Helper()
+	target, err := dialect.ParseTarget(url)
+	require.NoError(t, err)
+	s, err := p.d.Open(t.Context(), target)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	found, err := p.d.Inspect(t.Context(), s, tables)
+	require.NoError(t, err)
+	return found
 }
