@@ -179,7 +179,7 @@ func (r *render) losses() []dialect.Hazard {
 
 // copyHazards says what copying the rows can run into.
 func (r *render) copyHazards(guarded bool) []dialect.Hazard {
-	out := []dialect.Hazard{{Kind: dialect.HazardRewrite, Detail: "every row of " + r.after.Name + " is copied"}}
+	out := []dialect.Hazard{dialect.Rewrite(r.after.Name, "every row of "+r.after.Name+" is copied")}
 	mayFail := func(format string, args ...any) {
 		out = append(out, dialect.Hazard{Kind: dialect.HazardMayFail, Detail: fmt.Sprintf(format, args...)})
 	}

@@ -22,7 +22,7 @@ func losses() []loss {
 		 AND tbl_name COLLATE NOCASE IN (SELECT value FROM json_each(?1)) ORDER BY 1`,
 	}, {
 		"options of the tables or generated columns", "REBUILD_WOULD_LOSE_OPTIONS",
-		`SELECT name FROM pragma_table_list t WHERE schema = 'main' AND name COLLATE NOCASE IN (SELECT value FROM json_each(?1))
+		`SELECT t.name FROM json_each(?1) m CROSS JOIN pragma_table_list(m.value) t WHERE t.schema = 'main'
 		 AND (wr OR strict OR EXISTS (SELECT 1 FROM pragma_table_xinfo(t.name) WHERE hidden > 1)) ORDER BY 1`,
 	}}
 }
@@ -95,32 +95,34 @@ func (t *tx) checks(ctx context.Context) error {
 // are no key: SQLite cannot even count then.
 const mismatch = 1
 
-// orphans counts, for each table with foreign keys (0 included), the rows that
-// refer to nothing: https://www.sqlite.org/pragma.html#pragma_foreign_key_check
+// orphans counts, for each table that has some, the rows that refer to nothing. If
+// there are any, it counts for every table with foreign keys (0 included), so that
+// those can be told apart that come to be: https://www.sqlite.org/pragma.html#pragma_foreign_key_check
 func orphans(ctx context.Context, q dialect.Querier) (map[string]int, error) {
-	var tables []string
 	out := map[string]int{}
-	err := scanEach(ctx, q, `SELECT name FROM `+withForeignKeys+` m WHERE EXISTS (SELECT 1 FROM pragma_foreign_key_list(m.name)) ORDER BY 1`, nil, func(rows *sql.Rows) error {
-		var name string
-		err := rows.Scan(&name)
-		tables, out[name] = append(tables, name), 0
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	err = scanEach(ctx, q, `SELECT "table", count(*) FROM pragma_foreign_key_check GROUP BY 1`, nil, func(rows *sql.Rows) error {
+	err := scanEach(ctx, q, `SELECT "table", count(*) FROM pragma_foreign_key_check GROUP BY 1`, nil, func(rows *sql.Rows) error {
 		var name string
 		var n int
 		err := rows.Scan(&name, &n)
 		out[name] = n
 		return err
 	})
-	if err == nil {
-		return out, nil
+	counted := err == nil
+	if counted && len(out) == 0 || !counted && primaryCode(err) != codeError {
+		return out, err
 	}
-	if primaryCode(err) != codeError {
-		return nil, err
+	var tables []string
+	err = scanEach(ctx, q, `SELECT name FROM `+withForeignKeys+` m WHERE EXISTS (SELECT 1 FROM pragma_foreign_key_list(m.name)) ORDER BY 1`, nil, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		tables = append(tables, name)
+		if _, some := out[name]; !some {
+			out[name] = 0
+		}
+		return err
+	})
+	if err != nil || counted {
+		return out, err
 	}
 	return out, orphansByTable(ctx, q, tables, out)
 }

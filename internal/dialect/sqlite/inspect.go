@@ -17,7 +17,7 @@ import (
 func (d *Dialect) Inspect(ctx context.Context, q dialect.Querier, tables []string) (*schema.Schema, error) {
 	i := &inspection{
 		q: q, names: jsonList(tables), out: &schema.Schema{Engine: string(dialect.SQLite)},
-		byName: map[string]*inspected{}, exact: tables, asked: map[string]string{},
+		byName: map[string]*inspected{}, exact: tables, asked: map[string]string{}, indexTexts: map[string]string{},
 	}
 	for _, t := range tables {
 		i.asked[foldASCII(t)] = t
@@ -42,6 +42,8 @@ type inspection struct {
 	asked  map[string]string // the same, by their folded form
 	out    *schema.Schema
 	byName map[string]*inspected // by the name in the database
+	// indexTexts are the texts of the tables' indexes by their names.
+	indexTexts map[string]string
 }
 
 type inspected struct {
@@ -54,13 +56,20 @@ func (i *inspection) each(ctx context.Context, query string, scan func(*sql.Rows
 	return scanEach(ctx, i.q, query, []any{i.names}, scan)
 }
 
-const named = " m.type = 'table' AND m.name COLLATE NOCASE IN (SELECT value FROM json_each(?1)) "
-
+// tables reads the texts of the tables and of their indexes. sqlite_master has no
+// index, and so is read once, however many tables there are beside these.
 func (i *inspection) tables(ctx context.Context) error {
-	return i.each(ctx, "SELECT m.name, m.sql FROM sqlite_master m WHERE"+named+"ORDER BY m.name", func(rows *sql.Rows) error {
+	return i.each(ctx, `SELECT m.type = 'table', m.name, m.sql FROM sqlite_master m
+		WHERE m.type IN ('table', 'index') AND m.sql IS NOT NULL AND m.tbl_name COLLATE NOCASE IN (SELECT value FROM json_each(?1))
+		ORDER BY m.name`, func(rows *sql.Rows) error {
 		var name, text string
-		if err := rows.Scan(&name, &text); err != nil {
+		var isTable bool
+		if err := rows.Scan(&isTable, &name, &text); err != nil {
 			return err
+		}
+		if !isTable {
+			i.indexTexts[name] = text
+			return nil
 		}
 		called := name
 		if !slices.Contains(i.exact, name) { // both names of a rename may be asked for
@@ -75,8 +84,7 @@ func (i *inspection) tables(ctx context.Context) error {
 }
 
 // perTable calls a pragma function x for each of the tables that were found. It goes
-// from their names to the schema in memory; sqlite_master has no index, and is read
-// twice in all, however many tables there are beside these.
+// from their names to the schema in memory.
 const perTable = " FROM json_each(?1) m CROSS JOIN "
 
 func (i *inspection) columns(ctx context.Context) error {
@@ -126,11 +134,7 @@ func defaultLiteral(text string) string {
 }
 
 func (i *inspection) indexes(ctx context.Context) error {
-	indexes, err := i.indexTexts(ctx)
-	if err != nil {
-		return err
-	}
-	err = i.each(ctx, `SELECT m.value, l.name, l."unique", l.origin, l.partial, x.seqno, coalesce(x.name, ''), x."desc",
+	err := i.each(ctx, `SELECT m.value, l.name, l."unique", l.origin, l.partial, x.seqno, coalesce(x.name, ''), x."desc",
 		CASE x.coll WHEN 'BINARY' THEN '' ELSE coalesce(x.coll, '') END`+perTable+`pragma_index_list(m.value) l CROSS JOIN pragma_index_xinfo(l.name) x
 		WHERE x.key = 1 AND l.origin <> 'pk' ORDER BY m.value, l.name, x.seqno`, func(rows *sql.Rows) error {
 		var table, origin string
@@ -145,7 +149,7 @@ func (i *inspection) indexes(ctx context.Context) error {
 		if t == nil {
 			return nil
 		}
-		texts, where := indexTexts(indexes[x.Name])
+		texts, where := indexTexts(i.indexTexts[x.Name])
 		if partial {
 			x.Where = where
 		}
@@ -168,19 +172,6 @@ func (i *inspection) indexes(ctx context.Context) error {
 		t.nameUniques()
 	}
 	return err
-}
-
-// indexTexts are the texts of the tables' indexes by their names.
-func (i *inspection) indexTexts(ctx context.Context) (map[string]string, error) {
-	out := map[string]string{}
-	err := i.each(ctx, `SELECT m.name, m.sql FROM sqlite_master m
-		WHERE m.type = 'index' AND m.sql IS NOT NULL AND m.tbl_name IN (SELECT value FROM json_each(?1))`, func(rows *sql.Rows) error {
-		var name, text string
-		err := rows.Scan(&name, &text)
-		out[name] = text
-		return err
-	})
-	return out, err
 }
 
 // nameUniques gives unique constraints, which SQLite calls sqlite_autoindex_…,

@@ -59,8 +59,17 @@ type render struct {
 	out           []dialect.Statement
 }
 
+// writing is what every statement of an execution means to others: the lock is on
+// the file, and is taken before the first of them.
+// https://www.sqlite.org/lockingv3.html
+func writing() dialect.Hazard {
+	return dialect.Hazard{
+		Kind: dialect.HazardLock, Detail: "writers of the whole database wait until the execution has ended", Mode: "RESERVED", Lasts: dialect.LockExecution,
+	}
+}
+
 func (r *render) emit(sql, summary string, hazards ...dialect.Hazard) {
-	r.out = append(r.out, dialect.Statement{SQL: sql, Summary: summary, Hazards: hazards})
+	r.out = append(r.out, dialect.Statement{SQL: sql, Summary: summary, Hazards: append(slices.Clip(hazards), writing())})
 }
 
 func (r *render) emitAll(stmts []string, err error, summary string, hazards ...dialect.Hazard) error {
@@ -244,7 +253,7 @@ func (r *render) isNewIndex(name string) bool {
 }
 
 func (r *render) addIndex(x *schema.Index) error {
-	var hazards []dialect.Hazard
+	hazards := []dialect.Hazard{dialect.Scan(r.after.Name)}
 	word := "index"
 	if x.Unique {
 		word = "unique index"

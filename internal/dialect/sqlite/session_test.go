@@ -200,6 +200,52 @@ func TestOrphansOfOldDoNotBlock(t *testing.T) {
 	require.NoError(t, tx.Commit(t.Context()))
 }
 
+// TestNewOrphansBesideOldOnes: of the tables that were there, each is held to what it
+// had, also when another loses as many as it gains.
+func TestNewOrphansBesideOldOnes(t *testing.T) {
+	t.Parallel()
+	begin := func(t *testing.T) dialect.Tx {
+		t.Helper()
+		url := enginetest.SQLite(t)
+		exec(t, url, "CREATE TABLE p (id integer PRIMARY KEY)", "CREATE TABLE c (p integer REFERENCES p(id))", "CREATE TABLE d (p integer REFERENCES p(id))")
+		s := open(t, url)
+		_, err := s.ExecContext(t.Context(), "INSERT INTO c VALUES (77)") // a session of lockstep does not enforce
+		require.NoError(t, err)
+		tx, err := s.Begin(t.Context(), dialect.TxOptions{})
+		require.NoError(t, err)
+		return tx
+	}
+	for name, c := range map[string]struct {
+		statements []string
+		worse      string
+	}{
+		"as many":         {[]string{"CREATE TABLE n (a text)"}, ""},
+		"renamed":         {[]string{"ALTER TABLE c RENAME TO e"}, ""},
+		"gone":            {[]string{"DROP TABLE c"}, ""},
+		"in another":      {[]string{"INSERT INTO d VALUES (78)"}, "rows of d "},
+		"instead of them": {[]string{"DROP TABLE c", "INSERT INTO d VALUES (78)"}, "rows of d "},
+		"by the parent":   {[]string{"INSERT INTO d VALUES (79)", "DELETE FROM c", "DROP TABLE p"}, "rows of d "},
+		"in a new one":    {[]string{"CREATE TABLE n (p integer REFERENCES p(id))", "INSERT INTO n VALUES (1)"}, "rows of n "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tx := begin(t)
+			for _, s := range c.statements {
+				_, err := tx.ExecContext(t.Context(), s)
+				require.NoError(t, err, s)
+			}
+			err := tx.Commit(t.Context())
+			if c.worse == "" {
+				require.NoError(t, err)
+				return
+			}
+			assert.Equal(t, "DATA_ORPHAN", fault.ReasonOf(err))
+			require.ErrorContains(t, err, c.worse)
+			require.NoError(t, tx.Rollback(t.Context()))
+		})
+	}
+}
+
 func TestNothingRunsAfterAFailure(t *testing.T) {
 	t.Parallel()
 	s := open(t, enginetest.SQLite(t))
