@@ -71,7 +71,9 @@ func TestGormIsLikeWithLike(t *testing.T) {
 	things := &schema.Table{
 		Name: "things", PrimaryKey: []string{"id"},
 		Columns: []*schema.Column{
-			identity(), label, {Name: "owner_id", Nullable: true, Type: schema.Type{Kind: schema.Uint, Bits: 64}}, n,
+			identity(), label,
+			{Name: "owner_id", Nullable: true, Type: schema.Type{Kind: schema.Uint, Bits: 64}},
+			n,
 			{Name: "at", Nullable: true, Type: schema.Type{Kind: schema.Time}},
 			{Name: "on", Type: schema.Type{Kind: schema.Bool}, Default: &schema.Default{Value: "true"}},
 			{Name: "price", Nullable: true, Type: schema.Type{Kind: schema.Decimal, Precision: 10, Scale: 2}},
