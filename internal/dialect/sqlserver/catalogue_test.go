@@ -33,6 +33,7 @@ type simTable struct {
 	foreign      []*simForeign
 	checks       []*simCheck
 	comments     map[string]string // "" for the table's, else "kind name"
+	rows, pages  int               // of it, and pages of each of its indexes as well; a test sets them
 }
 
 type simColumn struct {

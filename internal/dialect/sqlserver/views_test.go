@@ -27,6 +27,8 @@ CREATE TABLE sys.indexes (object_id INT, name TEXT, index_id INT, type INT, type
 CREATE TABLE sys.index_columns (object_id INT, index_id INT, index_column_id INT, column_id INT, key_ordinal INT, is_descending_key INT, is_included_column INT);
 CREATE TABLE sys.foreign_keys (name TEXT, object_id INT, parent_object_id INT, referenced_object_id INT, is_disabled INT, delete_referential_action INT, update_referential_action INT);
 CREATE TABLE sys.foreign_key_columns (constraint_object_id INT, constraint_column_id INT, parent_object_id INT, parent_column_id INT, referenced_object_id INT, referenced_column_id INT);
+CREATE TABLE sys.partitions (partition_id INT, object_id INT, index_id INT, hobt_id INT, rows INT);
+CREATE TABLE sys.allocation_units (type INT, container_id INT, total_pages INT);
 CREATE TABLE sys.extended_properties (class INT, major_id INT, minor_id INT, name TEXT, value TEXT);
 `
 
@@ -101,6 +103,7 @@ func (w *writer) table(c *catalogue, t *simTable, schema int, types map[string]i
 			w.row("default_constraints", col.defName, t.id*1000+col.id, t.id, col.id, col.def, systemNamed(col.defName))
 		}
 	}
+	w.sizes(t)
 	for n, x := range t.keys {
 		w.index(t, n+2, x)
 		comment(7, t.id, n+2, "index "+x.name)
@@ -117,6 +120,18 @@ func (w *writer) table(c *catalogue, t *simTable, schema int, types map[string]i
 		for n, name := range f.columns {
 			w.row("foreign_key_columns", f.id, n+1, t.id, t.column(name).id, ref.id, ref.column(f.refColumns[n]).id)
 		}
+	}
+}
+
+// sizes writes a table's one partition, and one for each index: in-row data, and
+// large values beside the table's own.
+func (w *writer) sizes(t *simTable) {
+	w.row("partitions", t.id*100, t.id, 0, t.id*100+50, t.rows)
+	w.row("allocation_units", 1, t.id*100+50, t.pages)
+	w.row("allocation_units", 2, t.id*100, t.pages)
+	for n := range t.keys {
+		w.row("partitions", t.id*100+n+1, t.id, n+2, t.id*100+51+n, t.rows)
+		w.row("allocation_units", 1, t.id*100+51+n, t.pages)
 	}
 }
 
