@@ -50,6 +50,10 @@ type Step struct {
 	// step creates it and After is nil when the step drops it. Before.Name is
 	// the name the table has when the step begins.
 	Before, After *schema.Table
+	// Referrers are the other tables with foreign keys to a table of which a
+	// column changes its type, by the names they have when the step begins. They
+	// are for hazards; nil otherwise.
+	Referrers []string
 }
 
 // Statement is one SQL statement of a step.

@@ -54,8 +54,14 @@ func (s *Service) sizes(ctx context.Context, t *tenant, p *plan.Plan) (map[strin
 	if !ok || p.BaseSchema == nil || p.Empty() {
 		return nil, nil
 	}
+	names := touched(p)
+	for i := range p.Statements {
+		for _, h := range p.Statements[i].Hazards { // locks reach the other sides of foreign keys
+			names = append(names, h.Table)
+		}
+	}
 	var present []string
-	for _, name := range touched(p) {
+	for _, name := range distinct(names...) {
 		if p.BaseSchema.Table(name) != nil {
 			present = append(present, name)
 		}

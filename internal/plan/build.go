@@ -64,7 +64,7 @@ func build(ctx context.Context, d Planner, in Input) (*Plan, error) {
 	if in.Base != nil {
 		p.Base = in.Base.Fingerprint()
 	}
-	b := builder{ctx: ctx, d: d, draft: schema.NewDraft(in.Base), plan: p}
+	b := builder{ctx: ctx, d: d, draft: schema.NewDraft(in.Base), plan: p, created: created(p)}
 	steps, err := order(d, in.Base, verdicts, in.Online)
 	if err != nil {
 		return nil, err
@@ -83,6 +83,8 @@ type builder struct {
 	d     Planner
 	draft *schema.Draft
 	plan  *Plan
+
+	created map[string]bool // tables that the plan makes
 }
 
 // step renders one step and moves the draft past it.
@@ -101,7 +103,7 @@ func (b *builder) step(s step) error {
 	if s.items[0].online {
 		return b.renderOnline(s, after)
 	}
-	rendered, err := b.d.Render(b.ctx, dialect.Step{Changes: s.changes(), Before: before, After: after})
+	rendered, err := b.d.Render(b.ctx, dialect.Step{Changes: s.changes(), Before: before, After: after, Referrers: b.referrers(s, before)})
 	if err != nil {
 		return err
 	}
@@ -111,6 +113,7 @@ func (b *builder) step(s step) error {
 		return err
 	}
 	for i, st := range rendered {
+		st.Hazards = b.known(st.Hazards)
 		out := Statement{Statement: st, Table: s.table, Destructive: destructive[i], Rebuild: s.rebuild && len(rendered) > 1}
 		out.Phase = s.items[0].stage
 		if i == len(rendered)-1 && b.d.Capabilities().TransactionalDDL {

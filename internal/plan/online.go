@@ -181,6 +181,7 @@ func (b *builder) renderOnline(s step, after *schema.Table) error {
 		return err
 	}
 	for _, st := range rendered {
+		st.Hazards = b.known(st.Hazards)
 		b.plan.Statements = append(b.plan.Statements, Statement{Statement: st, Table: s.table, Destructive: it.destructive})
 	}
 	return nil

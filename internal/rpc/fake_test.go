@@ -222,7 +222,9 @@ func samplePlan() *plan.Plan {
 		Statements: []plan.Statement{{
 			Statement: dialect.Statement{
 				SQL: `ALTER TABLE "users" ADD COLUMN "age" bigint`, Summary: "add column age to users",
-				Hazards: []dialect.Hazard{{Kind: dialect.HazardLock, Detail: "readers wait"}},
+				Hazards: []dialect.Hazard{
+					{Kind: dialect.HazardLock, Detail: "readers wait", Table: "users", Mode: "ACCESS EXCLUSIVE", Lasts: dialect.LockMoment}, dialect.Scan("people"),
+				},
 				Reverse: []string{`ALTER TABLE "users" DROP COLUMN "age"`},
 			},
 			Table: "users",

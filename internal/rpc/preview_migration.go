@@ -21,7 +21,7 @@ func (s *migrationService) PreviewMigration(
 		return nil, err
 	}
 	return &lockstepv1.PreviewMigrationResponse{
-		Plan:      toPlan(p.Plan),
+		Plan:      toSizedPlan(p.Plan, p.Sizes),
 		Current:   toRevision(p.Current, false),
 		Changed:   p.Changed,
 		Warnings:  p.Warnings,

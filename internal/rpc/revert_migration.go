@@ -23,7 +23,7 @@ func (s *migrationService) PreviewRevert(
 		return nil, err
 	}
 	return &lockstepv1.PreviewRevertResponse{
-		Plan: toPlan(p.Plan), Current: toRevision(p.Current, false), Changed: p.Changed, Warnings: p.Warnings,
+		Plan: toSizedPlan(p.Plan, p.Sizes), Current: toRevision(p.Current, false), Changed: p.Changed, Warnings: p.Warnings,
 		Script: p.Script, Target: in.Target.String(), Proof: toProof(p.Proof),
 		Sizes: toSizes(p.Sizes), Preflight: toPreflight(p.Preflight),
 	}, nil

@@ -40,6 +40,7 @@ func TestPreviewTranslatesBothWays(t *testing.T) {
 		return &migrate.Preview{
 			Plan: samplePlan(), Changed: true, Script: "BEGIN;", Warnings: []string{"retracted"},
 			Current: &history.Revision{Number: 3, Outcome: history.Applied, Actor: "alice", StartedAt: began},
+			Sizes:   map[string]dialect.Size{"users": {Rows: 7}, "persons": {Bytes: 4096}},
 		}, nil
 	}})
 	set := crm("v1")
@@ -72,7 +73,14 @@ func TestPreviewTranslatesBothWays(t *testing.T) {
 	assert.Equal(t, "NULL", split.GetLater()[0].GetFrom())
 	assert.Equal(t, "persons", p.GetVerdicts()[2].GetChange().GetFrom())
 	assert.Equal(t, "people", p.GetVerdicts()[2].GetChange().GetTo())
-	assert.Equal(t, lockstepv1.HazardKind_HAZARD_KIND_LOCK, p.GetStatements()[0].GetHazards()[0].GetKind())
+	lock, scan := p.GetStatements()[0].GetHazards()[0], p.GetStatements()[0].GetHazards()[1]
+	assert.Equal(t, lockstepv1.HazardKind_HAZARD_KIND_LOCK, lock.GetKind())
+	assert.Equal(t, "users", lock.GetTable())
+	assert.Equal(t, "ACCESS EXCLUSIVE", lock.GetLockMode())
+	assert.Equal(t, lockstepv1.LockTime_LOCK_TIME_MOMENT, lock.GetLockTime())
+	assert.EqualValues(t, 7, lock.GetSize().GetRows())
+	assert.Equal(t, lockstepv1.HazardKind_HAZARD_KIND_SCAN, scan.GetKind())
+	assert.EqualValues(t, 4096, scan.GetSize().GetBytes(), "by the name before it is renamed")
 }
 
 func TestGoModReachesTheUseCase(t *testing.T) {

@@ -124,7 +124,9 @@ func toStatement(s *plan.Statement) *lockstepv1.Statement {
 		Irreversible: s.Irreversible,
 	}
 	for _, h := range s.Hazards {
-		out.Hazards = append(out.Hazards, &lockstepv1.Hazard{Kind: toHazard(h.Kind), Detail: h.Detail})
+		out.Hazards = append(out.Hazards, &lockstepv1.Hazard{
+			Kind: toHazard(h.Kind), Detail: h.Detail, Table: h.Table, LockMode: h.Mode, LockTime: toLockTime(h.Lasts),
+		})
 	}
 	return out
 }
@@ -137,8 +139,48 @@ func toHazard(k dialect.HazardKind) lockstepv1.HazardKind {
 		return lockstepv1.HazardKind_HAZARD_KIND_MAY_FAIL
 	case dialect.HazardRewrite:
 		return lockstepv1.HazardKind_HAZARD_KIND_REWRITE
+	case dialect.HazardScan:
+		return lockstepv1.HazardKind_HAZARD_KIND_SCAN
 	case dialect.HazardLock:
 		return lockstepv1.HazardKind_HAZARD_KIND_LOCK
 	}
 	return lockstepv1.HazardKind_HAZARD_KIND_UNSPECIFIED
+}
+
+func toLockTime(l dialect.LockTime) lockstepv1.LockTime {
+	switch l {
+	case dialect.LockMoment:
+		return lockstepv1.LockTime_LOCK_TIME_MOMENT
+	case dialect.LockScan:
+		return lockstepv1.LockTime_LOCK_TIME_SCAN
+	case dialect.LockRewrite:
+		return lockstepv1.LockTime_LOCK_TIME_REWRITE
+	case dialect.LockExecution:
+		return lockstepv1.LockTime_LOCK_TIME_EXECUTION
+	}
+	return lockstepv1.LockTime_LOCK_TIME_UNSPECIFIED
+}
+
+// toSizedPlan is toPlan with what the tables of the hazards hold, whose sizes go by
+// the names before the plan.
+func toSizedPlan(p *plan.Plan, sizes map[string]dialect.Size) *lockstepv1.Plan {
+	out := toPlan(p)
+	before := map[string]string{}
+	for _, v := range out.GetVerdicts() {
+		if c := v.GetChange(); c.GetKind() == lockstepv1.ObjectKind_OBJECT_KIND_TABLE && c.GetVerb() == lockstepv1.Verb_VERB_RENAME {
+			before[c.GetTable()] = c.GetOldName()
+		}
+	}
+	for _, s := range out.GetStatements() {
+		for _, h := range s.GetHazards() {
+			name := h.GetTable()
+			if old, renamed := before[name]; renamed {
+				name = old
+			}
+			if size, known := sizes[name]; known && h.GetTable() != "" {
+				h.Size = toSize(name, size)
+			}
+		}
+	}
+	return out
 }

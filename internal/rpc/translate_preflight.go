@@ -36,10 +36,13 @@ func toPreflight(r *preflight.Report) *lockstepv1.PreflightReport {
 func toSizes(sizes map[string]dialect.Size) []*lockstepv1.TableSize {
 	out := make([]*lockstepv1.TableSize, 0, len(sizes))
 	for _, name := range slices.Sorted(maps.Keys(sizes)) {
-		s := sizes[name]
-		out = append(out, &lockstepv1.TableSize{Table: name, Rows: s.Rows, Bytes: s.Bytes, Estimated: s.Estimated})
+		out = append(out, toSize(name, sizes[name]))
 	}
 	return out
+}
+
+func toSize(name string, s dialect.Size) *lockstepv1.TableSize {
+	return &lockstepv1.TableSize{Table: name, Rows: s.Rows, Bytes: s.Bytes, Estimated: s.Estimated}
 }
 
 func toCompatibility(c plan.Compatibility) *lockstepv1.Compatibility {

@@ -213,8 +213,10 @@ const (
 	HazardKind_HAZARD_KIND_MAY_FAIL HazardKind = 2
 	// The table is rewritten or copied.
 	HazardKind_HAZARD_KIND_REWRITE HazardKind = 3
-	// Readers or writers wait.
+	// Readers, writers or other changes of the table wait.
 	HazardKind_HAZARD_KIND_LOCK HazardKind = 4
+	// Every row of the table is read.
+	HazardKind_HAZARD_KIND_SCAN HazardKind = 5
 )
 
 // Enum value maps for HazardKind.
@@ -225,6 +227,7 @@ var (
 		2: "HAZARD_KIND_MAY_FAIL",
 		3: "HAZARD_KIND_REWRITE",
 		4: "HAZARD_KIND_LOCK",
+		5: "HAZARD_KIND_SCAN",
 	}
 	HazardKind_value = map[string]int32{
 		"HAZARD_KIND_UNSPECIFIED": 0,
@@ -232,6 +235,7 @@ var (
 		"HAZARD_KIND_MAY_FAIL":    2,
 		"HAZARD_KIND_REWRITE":     3,
 		"HAZARD_KIND_LOCK":        4,
+		"HAZARD_KIND_SCAN":        5,
 	}
 )
 
@@ -260,6 +264,68 @@ func (x HazardKind) Number() protoreflect.EnumNumber {
 // Deprecated: Use HazardKind.Descriptor instead.
 func (HazardKind) EnumDescriptor() ([]byte, []int) {
 	return file_lockstep_v1_plan_proto_rawDescGZIP(), []int{3}
+}
+
+// LockTime says with what the time grows for which a statement needs a lock. What
+// is locked in a transaction stays locked until its end.
+type LockTime int32
+
+const (
+	// Not set: the hazard is no lock.
+	LockTime_LOCK_TIME_UNSPECIFIED LockTime = 0
+	// With nothing: only the dictionary changes.
+	LockTime_LOCK_TIME_MOMENT LockTime = 1
+	// With the rows: they are read.
+	LockTime_LOCK_TIME_SCAN LockTime = 2
+	// With the rows: they are written anew.
+	LockTime_LOCK_TIME_REWRITE LockTime = 3
+	// With the plan: the lock is that of the whole execution.
+	LockTime_LOCK_TIME_EXECUTION LockTime = 4
+)
+
+// Enum value maps for LockTime.
+var (
+	LockTime_name = map[int32]string{
+		0: "LOCK_TIME_UNSPECIFIED",
+		1: "LOCK_TIME_MOMENT",
+		2: "LOCK_TIME_SCAN",
+		3: "LOCK_TIME_REWRITE",
+		4: "LOCK_TIME_EXECUTION",
+	}
+	LockTime_value = map[string]int32{
+		"LOCK_TIME_UNSPECIFIED": 0,
+		"LOCK_TIME_MOMENT":      1,
+		"LOCK_TIME_SCAN":        2,
+		"LOCK_TIME_REWRITE":     3,
+		"LOCK_TIME_EXECUTION":   4,
+	}
+)
+
+func (x LockTime) Enum() *LockTime {
+	p := new(LockTime)
+	*p = x
+	return p
+}
+
+func (x LockTime) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LockTime) Descriptor() protoreflect.EnumDescriptor {
+	return file_lockstep_v1_plan_proto_enumTypes[4].Descriptor()
+}
+
+func (LockTime) Type() protoreflect.EnumType {
+	return &file_lockstep_v1_plan_proto_enumTypes[4]
+}
+
+func (x LockTime) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LockTime.Descriptor instead.
+func (LockTime) EnumDescriptor() ([]byte, []int) {
+	return file_lockstep_v1_plan_proto_rawDescGZIP(), []int{4}
 }
 
 // Plan is the ordered work for one tenant, from one base to one result.
@@ -720,7 +786,17 @@ type Hazard struct {
 	// Class of the hazard.
 	Kind HazardKind `protobuf:"varint,1,opt,name=kind,proto3,enum=lockstep.v1.HazardKind" json:"kind,omitempty"`
 	// What may happen, for a person.
-	Detail        string `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
+	Detail string `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
+	// What is rewritten, read or locked, by the name it has when the statement runs;
+	// empty for other hazards, and for the whole database.
+	Table string `protobuf:"bytes,3,opt,name=table,proto3" json:"table,omitempty"`
+	// Mode of a lock, as the engine's manual calls it, such as "ACCESS EXCLUSIVE";
+	// empty where the engine decides when the statement runs.
+	LockMode string `protobuf:"bytes,4,opt,name=lock_mode,json=lockMode,proto3" json:"lock_mode,omitempty"`
+	// How long a lock is needed.
+	LockTime LockTime `protobuf:"varint,5,opt,name=lock_time,json=lockTime,proto3,enum=lockstep.v1.LockTime" json:"lock_time,omitempty"`
+	// How much the table holds now; in previews only, and of tables that are there.
+	Size          *TableSize `protobuf:"bytes,6,opt,name=size,proto3" json:"size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -769,11 +845,39 @@ func (x *Hazard) GetDetail() string {
 	return ""
 }
 
+func (x *Hazard) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *Hazard) GetLockMode() string {
+	if x != nil {
+		return x.LockMode
+	}
+	return ""
+}
+
+func (x *Hazard) GetLockTime() LockTime {
+	if x != nil {
+		return x.LockTime
+	}
+	return LockTime_LOCK_TIME_UNSPECIFIED
+}
+
+func (x *Hazard) GetSize() *TableSize {
+	if x != nil {
+		return x.Size
+	}
+	return nil
+}
+
 var File_lockstep_v1_plan_proto protoreflect.FileDescriptor
 
 const file_lockstep_v1_plan_proto_rawDesc = "" +
 	"\n" +
-	"\x16lockstep/v1/plan.proto\x12\vlockstep.v1\x1a\x18lockstep/v1/change.proto\x1a\x18lockstep/v1/module.proto\"\xca\x04\n" +
+	"\x16lockstep/v1/plan.proto\x12\vlockstep.v1\x1a\x18lockstep/v1/change.proto\x1a\x18lockstep/v1/module.proto\x1a\x1blockstep/v1/preflight.proto\"\xca\x04\n" +
 	"\x04Plan\x12+\n" +
 	"\x06engine\x18\x01 \x01(\x0e2\x13.lockstep.v1.EngineR\x06engine\x12%\n" +
 	"\x0eengine_version\x18\x02 \x01(\x05R\rengineVersion\x121\n" +
@@ -814,10 +918,14 @@ const file_lockstep_v1_plan_proto_rawDesc = "" +
 	"\bfallback\x18\t \x03(\tR\bfallback\x12,\n" +
 	"\x05phase\x18\n" +
 	" \x01(\x0e2\x16.lockstep.v1.PlanPhaseR\x05phase\x12\"\n" +
-	"\firreversible\x18\v \x01(\tR\firreversible\"M\n" +
+	"\firreversible\x18\v \x01(\tR\firreversible\"\xe0\x01\n" +
 	"\x06Hazard\x12+\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x17.lockstep.v1.HazardKindR\x04kind\x12\x16\n" +
-	"\x06detail\x18\x02 \x01(\tR\x06detail*a\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x14\n" +
+	"\x05table\x18\x03 \x01(\tR\x05table\x12\x1b\n" +
+	"\tlock_mode\x18\x04 \x01(\tR\blockMode\x122\n" +
+	"\tlock_time\x18\x05 \x01(\x0e2\x15.lockstep.v1.LockTimeR\blockTime\x12*\n" +
+	"\x04size\x18\x06 \x01(\v2\x16.lockstep.v1.TableSizeR\x04size*a\n" +
 	"\bStrategy\x12\x18\n" +
 	"\x14STRATEGY_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11STRATEGY_ADD_ONLY\x10\x01\x12\x11\n" +
@@ -834,14 +942,21 @@ const file_lockstep_v1_plan_proto_rawDesc = "" +
 	"\x16PLAN_PHASE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12PLAN_PHASE_PREPARE\x10\x01\x12\x15\n" +
 	"\x11PLAN_PHASE_ONLINE\x10\x02\x12\x15\n" +
-	"\x11PLAN_PHASE_FINISH\x10\x03*\x8d\x01\n" +
+	"\x11PLAN_PHASE_FINISH\x10\x03*\xa3\x01\n" +
 	"\n" +
 	"HazardKind\x12\x1b\n" +
 	"\x17HAZARD_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15HAZARD_KIND_DATA_LOSS\x10\x01\x12\x18\n" +
 	"\x14HAZARD_KIND_MAY_FAIL\x10\x02\x12\x17\n" +
 	"\x13HAZARD_KIND_REWRITE\x10\x03\x12\x14\n" +
-	"\x10HAZARD_KIND_LOCK\x10\x04B;Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
+	"\x10HAZARD_KIND_LOCK\x10\x04\x12\x14\n" +
+	"\x10HAZARD_KIND_SCAN\x10\x05*\x7f\n" +
+	"\bLockTime\x12\x19\n" +
+	"\x15LOCK_TIME_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10LOCK_TIME_MOMENT\x10\x01\x12\x12\n" +
+	"\x0eLOCK_TIME_SCAN\x10\x02\x12\x15\n" +
+	"\x11LOCK_TIME_REWRITE\x10\x03\x12\x17\n" +
+	"\x13LOCK_TIME_EXECUTION\x10\x04B;Z9github.com/lockstepdb/lockstep/api/lockstep/v1;lockstepv1b\x06proto3"
 
 var (
 	file_lockstep_v1_plan_proto_rawDescOnce sync.Once
@@ -855,37 +970,41 @@ func file_lockstep_v1_plan_proto_rawDescGZIP() []byte {
 	return file_lockstep_v1_plan_proto_rawDescData
 }
 
-var file_lockstep_v1_plan_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_lockstep_v1_plan_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
 var file_lockstep_v1_plan_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_lockstep_v1_plan_proto_goTypes = []any{
 	(Strategy)(0),          // 0: lockstep.v1.Strategy
 	(Engine)(0),            // 1: lockstep.v1.Engine
 	(PlanPhase)(0),         // 2: lockstep.v1.PlanPhase
 	(HazardKind)(0),        // 3: lockstep.v1.HazardKind
-	(*Plan)(nil),           // 4: lockstep.v1.Plan
-	(*Compatibility)(nil),  // 5: lockstep.v1.Compatibility
-	(*BreakingChange)(nil), // 6: lockstep.v1.BreakingChange
-	(*Statement)(nil),      // 7: lockstep.v1.Statement
-	(*Hazard)(nil),         // 8: lockstep.v1.Hazard
-	(*ModuleVersion)(nil),  // 9: lockstep.v1.ModuleVersion
-	(*Verdict)(nil),        // 10: lockstep.v1.Verdict
+	(LockTime)(0),          // 4: lockstep.v1.LockTime
+	(*Plan)(nil),           // 5: lockstep.v1.Plan
+	(*Compatibility)(nil),  // 6: lockstep.v1.Compatibility
+	(*BreakingChange)(nil), // 7: lockstep.v1.BreakingChange
+	(*Statement)(nil),      // 8: lockstep.v1.Statement
+	(*Hazard)(nil),         // 9: lockstep.v1.Hazard
+	(*ModuleVersion)(nil),  // 10: lockstep.v1.ModuleVersion
+	(*Verdict)(nil),        // 11: lockstep.v1.Verdict
+	(*TableSize)(nil),      // 12: lockstep.v1.TableSize
 }
 var file_lockstep_v1_plan_proto_depIdxs = []int32{
 	1,  // 0: lockstep.v1.Plan.engine:type_name -> lockstep.v1.Engine
 	0,  // 1: lockstep.v1.Plan.strategy:type_name -> lockstep.v1.Strategy
-	9,  // 2: lockstep.v1.Plan.modules:type_name -> lockstep.v1.ModuleVersion
-	10, // 3: lockstep.v1.Plan.verdicts:type_name -> lockstep.v1.Verdict
-	7,  // 4: lockstep.v1.Plan.statements:type_name -> lockstep.v1.Statement
-	5,  // 5: lockstep.v1.Plan.compatibility:type_name -> lockstep.v1.Compatibility
-	6,  // 6: lockstep.v1.Compatibility.breaking:type_name -> lockstep.v1.BreakingChange
-	8,  // 7: lockstep.v1.Statement.hazards:type_name -> lockstep.v1.Hazard
+	10, // 2: lockstep.v1.Plan.modules:type_name -> lockstep.v1.ModuleVersion
+	11, // 3: lockstep.v1.Plan.verdicts:type_name -> lockstep.v1.Verdict
+	8,  // 4: lockstep.v1.Plan.statements:type_name -> lockstep.v1.Statement
+	6,  // 5: lockstep.v1.Plan.compatibility:type_name -> lockstep.v1.Compatibility
+	7,  // 6: lockstep.v1.Compatibility.breaking:type_name -> lockstep.v1.BreakingChange
+	9,  // 7: lockstep.v1.Statement.hazards:type_name -> lockstep.v1.Hazard
 	2,  // 8: lockstep.v1.Statement.phase:type_name -> lockstep.v1.PlanPhase
 	3,  // 9: lockstep.v1.Hazard.kind:type_name -> lockstep.v1.HazardKind
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	4,  // 10: lockstep.v1.Hazard.lock_time:type_name -> lockstep.v1.LockTime
+	12, // 11: lockstep.v1.Hazard.size:type_name -> lockstep.v1.TableSize
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_lockstep_v1_plan_proto_init() }
@@ -895,12 +1014,13 @@ func file_lockstep_v1_plan_proto_init() {
 	}
 	file_lockstep_v1_change_proto_init()
 	file_lockstep_v1_module_proto_init()
+	file_lockstep_v1_preflight_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lockstep_v1_plan_proto_rawDesc), len(file_lockstep_v1_plan_proto_rawDesc)),
-			NumEnums:      4,
+			NumEnums:      5,
 			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -19,16 +19,21 @@ func (p *Printer) sizes(sizes []*lockstepv1.TableSize) {
 		width = max(width, len(s.GetTable()))
 	}
 	for _, s := range sizes {
-		about := ""
-		if s.GetEstimated() {
-			about = "about "
-		}
-		l := "  " + pad(s.GetTable(), width+2) + about + count(int(s.GetRows()), "row")
-		if s.GetBytes() > 0 {
-			l += ", " + bytesText(s.GetBytes())
-		}
-		p.line(l)
+		p.line("  ", pad(s.GetTable(), width+2), holdings(s))
 	}
+}
+
+// holdings is how much a table holds.
+func holdings(s *lockstepv1.TableSize) string {
+	about := ""
+	if s.GetEstimated() {
+		about = "about "
+	}
+	said := about + count(int(s.GetRows()), "row")
+	if s.GetBytes() > 0 {
+		said += ", " + bytesText(s.GetBytes())
+	}
+	return said
 }
 
 // bytesText renders an amount of bytes for people.

@@ -16,7 +16,7 @@ func (p *Printer) Preview(r *lockstepv1.PreviewMigrationResponse, next []string)
 	p.section(now, "CHANGES", count(len(now), "change")+" to apply")
 	p.section(later, "WITHHELD", count(len(later), "change")+" left for later by strategy "+Strategy(plan.GetStrategy())+"; still pending")
 	p.section(refused, "REFUSED", count(len(refused), "change")+" in the way")
-	p.statements(plan.GetStatements())
+	p.statements(plan)
 	p.sizes(r.GetSizes())
 	p.preflight(r.GetPreflight())
 	p.compatibility(r)
@@ -111,12 +111,31 @@ func (p *Printer) section(entries []entry, title, summary string) {
 	p.tables(entries)
 }
 
-func (p *Printer) statements(statements []*lockstepv1.Statement) {
+// hazard writes a hazard with the mode of the lock, or the size of the table whose
+// rows are read or written.
+func hazard(h *lockstepv1.Hazard) string {
+	said := "! " + enumWord(h.GetKind(), "HAZARD_KIND_", " ") + ": " + h.GetDetail()
+	switch {
+	case h.GetLockMode() != "":
+		said += " (" + h.GetLockMode() + ")"
+	case h.GetSize() != nil && h.GetKind() != lockstepv1.HazardKind_HAZARD_KIND_LOCK:
+		said += " (" + holdings(h.GetSize()) + ")"
+	}
+	return said
+}
+
+func (p *Printer) statements(plan *lockstepv1.Plan) {
+	statements := plan.GetStatements()
 	if len(statements) == 0 {
 		return
 	}
 	p.line()
-	p.line(p.paint(bold, "SQL"), "  ", count(len(statements), "statement"))
+	summary := count(len(statements), "statement")
+	if plan.GetEngine() == lockstepv1.Engine_ENGINE_POSTGRES && !plan.GetOnline() && len(statements) > 1 {
+		summary += " in one transaction: what one locks stays locked until the end of all"
+	}
+	p.line(p.paint(bold, "SQL"), "  ", summary)
+	said := false
 	phase := lockstepv1.PlanPhase_PLAN_PHASE_UNSPECIFIED
 	for i, s := range statements {
 		if s.GetPhase() != phase {
@@ -138,7 +157,10 @@ func (p *Printer) statements(statements []*lockstepv1.Statement) {
 		}
 		p.block(indent, s.GetSql()+";", colour)
 		for _, h := range s.GetHazards() {
-			p.line(indent, p.paint(yellow, "! "+enumWord(h.GetKind(), "HAZARD_KIND_", " ")+": "+h.GetDetail()))
+			if whole := h.GetLockTime() == lockstepv1.LockTime_LOCK_TIME_EXECUTION; !whole || !said {
+				p.line(indent, p.paint(yellow, hazard(h)))
+				said = said || whole // once is enough
+			}
 		}
 		if why := s.GetIrreversible(); why != "" {
 			p.line(indent, p.paint(yellow, "! irreversible: "+why))

@@ -65,6 +65,7 @@ func samplePlan() *v1.Plan {
 	dropLater.From, dropLater.Effect = "text NULL", v1.Effect_EFFECT_DESTRUCTIVE
 	rename := change(v1.Verb_VERB_RENAME, v1.ObjectKind_OBJECT_KIND_TABLE, "people", "")
 	rename.OldName = "persons"
+	users := &v1.TableSize{Table: "users", Rows: 1200, Bytes: 3 << 20, Estimated: true}
 	return &v1.Plan{
 		Engine: v1.Engine_ENGINE_POSTGRES, EngineVersion: 16, Strategy: v1.Strategy_STRATEGY_SAFE, Destructive: true,
 		Modules: []*v1.ModuleVersion{
@@ -88,7 +89,8 @@ func samplePlan() *v1.Plan {
 				Sql: "CREATE UNIQUE INDEX \"i\"\n  ON \"users\" (\"email\")", Summary: "create index i",
 				Hazards: []*v1.Hazard{
 					{Kind: v1.HazardKind_HAZARD_KIND_MAY_FAIL, Detail: "fails when rows hold duplicates"},
-					{Kind: v1.HazardKind_HAZARD_KIND_LOCK, Detail: "writers wait"},
+					{Kind: v1.HazardKind_HAZARD_KIND_LOCK, Detail: "writers wait", Table: "users", LockMode: "SHARE", LockTime: v1.LockTime_LOCK_TIME_SCAN, Size: users},
+					{Kind: v1.HazardKind_HAZARD_KIND_SCAN, Detail: "every row of users is read", Table: "users", Size: users},
 				},
 			},
 			{

@@ -7,20 +7,38 @@ import (
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
+// The modes of locks: those of the manuals' LOCK clause, and the lock on a table's
+// definition that every ALTER TABLE ends with:
+//
+//	https://dev.mysql.com/doc/refman/8.4/en/innodb-online-ddl-performance.html
+//	https://dev.mysql.com/doc/refman/8.4/en/metadata-locking.html
+const (
+	exclusiveMetadata = "EXCLUSIVE metadata lock"
+	lockShared        = "LOCK=SHARED"
+)
+
+// sharing is the lock of a statement beside which a table can only be read.
+func sharing(table, why string, lasts dialect.LockTime) dialect.Hazard {
+	return dialect.Hazard{Kind: dialect.HazardLock, Detail: "writers of " + table + " wait " + why, Table: table, Mode: lockShared, Lasts: lasts}
+}
+
 // The hazards say what the method of a statement means; see online.go.
 
 func momentary(table string) dialect.Hazard {
-	return dialect.Hazard{Kind: dialect.HazardLock, Detail: "readers and writers of " + table + " wait for a moment, after transactions that use it have ended"}
+	return dialect.Hazard{
+		Kind: dialect.HazardLock, Detail: "readers and writers of " + table + " wait for a moment, after transactions that use it have ended",
+		Table: table, Mode: exclusiveMetadata, Lasts: dialect.LockMoment,
+	}
 }
 
 func rebuilt(table string) dialect.Hazard {
-	return dialect.Hazard{Kind: dialect.HazardRewrite, Detail: table + " is rebuilt (INPLACE) while it is used"}
+	return dialect.Rewrite(table, table+" is rebuilt (INPLACE) while it is used")
 }
 
 func copied(table string) []dialect.Hazard {
 	return []dialect.Hazard{
-		{Kind: dialect.HazardRewrite, Detail: table + " is copied row by row (COPY)"},
-		{Kind: dialect.HazardLock, Detail: "writers of " + table + " wait until it is copied"},
+		dialect.Rewrite(table, table+" is copied row by row (COPY)"),
+		sharing(table, "until it is copied", dialect.LockRewrite),
 	}
 }
 

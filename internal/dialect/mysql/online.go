@@ -66,15 +66,17 @@ func (s Server) methodHazards(m method, table string) []dialect.Hazard {
 		out = []dialect.Hazard{rebuilt(table), momentary(table)}
 	case waiting:
 		out = []dialect.Hazard{
-			{Kind: dialect.HazardRewrite, Detail: table + " is rebuilt, or an index of it built, in place (INPLACE, LOCK=SHARED)"},
-			{Kind: dialect.HazardLock, Detail: "writers of " + table + " wait until it is done"},
+			dialect.Rewrite(table, table+" is rebuilt, or an index of it built, in place (INPLACE, LOCK=SHARED)"),
+			sharing(table, "until it is done", dialect.LockRewrite),
 		}
 	case copying:
 		out = copied(table)
 	}
 	if weaker := s.weaker(m); len(weaker) > 0 {
-		out = append(out, dialect.Hazard{Kind: dialect.HazardLock, Detail: "should the server refuse " + s.clause(m) +
-			" for this table, weaker ones are tried, down to " + weaker[len(weaker)-1]})
+		out = append(out, dialect.Hazard{
+			Kind: dialect.HazardLock, Table: table, Lasts: dialect.LockRewrite,
+			Detail: "should the server refuse " + s.clause(m) + " for this table, weaker ones are tried, down to " + weaker[len(weaker)-1],
+		})
 	}
 	return out
 }

@@ -94,7 +94,7 @@ func (r *render) alterations() error {
 	for _, g := range r.guards {
 		r.emit(dialect.Statement{
 			SQL: g.sql(r.name), Summary: g.summary(r.name),
-			Hazards: []dialect.Hazard{{Kind: dialect.HazardMayFail, Detail: g.hazard(r.name)}},
+			Hazards: []dialect.Hazard{{Kind: dialect.HazardMayFail, Detail: g.hazard(r.name)}, dialect.Scan(r.name)},
 		})
 	}
 	for _, g := range []group{r.prepare, r.group, r.late} {

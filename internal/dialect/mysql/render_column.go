@@ -63,11 +63,11 @@ func (r *render) addColumn(c *schema.Column) {
 	switch {
 	case t.expr != "":
 	case c.AutoIncrement:
-		hazards = []dialect.Hazard{{Kind: dialect.HazardRewrite, Detail: "every row of " + r.name + " gets a number"}}
+		hazards = []dialect.Hazard{dialect.Rewrite(r.name, "every row of "+r.name+" gets a number")}
 	case c.Default == nil && !c.Nullable:
 		r.guards = append(r.guards, guard{adds: c.Name})
 	case c.Default != nil && c.Default.Expr && strings.HasPrefix(r.d.defaultText(c), "("):
-		hazards = []dialect.Hazard{{Kind: dialect.HazardRewrite, Detail: "the default is computed for every row of " + r.name}}
+		hazards = []dialect.Hazard{dialect.Rewrite(r.name, "the default is computed for every row of "+r.name)}
 	}
 	r.group.add(fmt.Sprintf("add column %s to %s", c.Name, r.name), r.addColumnMethod(c),
 		acts(atlas.AddColumn(c)), acts(atlas.DropColumn(c.Name)), hazards...)

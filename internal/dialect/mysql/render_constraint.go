@@ -129,7 +129,7 @@ func (r *render) addIndex(c diff.Change) error {
 	if err := r.indexable(x); err != nil {
 		return err
 	}
-	var hazards []dialect.Hazard
+	hazards := []dialect.Hazard{dialect.Scan(r.name)}
 	if x.Unique {
 		hazards = append(hazards, dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows hold duplicates"})
 	}
@@ -174,7 +174,7 @@ func (r *render) addConstraint(c diff.Change) error {
 		g.add(fmt.Sprintf("add foreign key %s from %s to %s", f.Name, r.name, f.RefTable), copying,
 			acts(atlas.AddForeignKey(f)), acts(atlas.DropForeignKey(f.Name)),
 			dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows refer to rows that do not exist"},
-			dialect.Hazard{Kind: dialect.HazardLock, Detail: "writers of " + f.RefTable + " wait while present rows are checked"})
+			sharing(f.RefTable, "while present rows are checked", dialect.LockScan))
 	case diff.Table, diff.Column, diff.PrimaryKey, diff.Index:
 	}
 	return nil

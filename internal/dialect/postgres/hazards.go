@@ -11,7 +11,7 @@ func retypeHazards(table, column, from, to string) []dialect.Hazard {
 	var out []dialect.Hazard
 	f, t := baseOf(from), baseOf(to)
 	if !keepsBytes(from, to) {
-		out = append(out, dialect.Hazard{Kind: dialect.HazardRewrite, Detail: "every row of " + table + " is rewritten"})
+		out = append(out, dialect.Rewrite(table, "every row of "+table+" is rewritten"))
 	}
 	if rounds(from, to) {
 		out = append(out, dialect.Hazard{Kind: dialect.HazardDataLoss, Detail: "values of " + column + " are rounded to " + to})

@@ -26,10 +26,10 @@ func (d *Dialect) RenderOnline(ctx context.Context, after *schema.Table, c diff.
 	case c.Kind == diff.ForeignKey && c.Verb == diff.Add:
 		f := c.To.ForeignKey
 		return o.constraint(f.Name, fmt.Sprintf("foreign key %s from %s to %s", f.Name, after.Name, f.RefTable),
-			"present rows refer to rows that do not exist", atlas.AddForeignKey(f))
+			"present rows refer to rows that do not exist", atlas.AddForeignKey(f), referring(after.Name, f, "for a moment", dialect.LockMoment))
 	case c.Kind == diff.Check && c.Verb == diff.Add:
 		return o.constraint(c.To.Check.Name, fmt.Sprintf("check %s of %s", c.To.Check.Name, after.Name),
-			"present rows violate the check", atlas.AddCheck(c.To.Check))
+			"present rows violate the check", atlas.AddCheck(c.To.Check), hazards(momentary(after.Name)))
 	case c.Kind == diff.Column && c.Aspect == diff.AspectNull && !c.To.Column.Nullable:
 		return o.notNull(c.Name), nil
 	}
@@ -76,10 +76,16 @@ func (o *onlineRender) index(x *schema.Index, build string) ([]dialect.Statement
 		Summary: fmt.Sprintf("build %s %s on %s concurrently", indexWord(&built), build, o.table.Name),
 		Reverse: []string{"DROP INDEX IF EXISTS " + quote(build)},
 	}
+	create.Hazards = beside(o.table.Name)
 	if x.Unique {
-		create.Hazards = hazards(dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when rows hold duplicates"})
+		create.Hazards = append(create.Hazards, dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when rows hold duplicates"})
 	}
 	return append([]dialect.Statement{create}, o.takePlace(x, build)...), nil
+}
+
+// beside are the hazards of what reads a table that stays in use.
+func beside(table string) []dialect.Hazard {
+	return hazards(nobody(table, dialect.LockScan), dialect.Scan(table))
 }
 
 func (o *onlineRender) takePlace(x *schema.Index, build string) []dialect.Statement {
@@ -89,7 +95,7 @@ func (o *onlineRender) takePlace(x *schema.Index, build string) []dialect.Statem
 		out = append(out, dialect.Statement{
 			SQL:     fmt.Sprintf("ALTER TABLE %s ADD CONSTRAINT %s UNIQUE USING INDEX %s", quote(o.table.Name), quote(x.Name), quote(build)),
 			Summary: fmt.Sprintf("make the index the unique constraint %s of %s", x.Name, o.table.Name),
-			Hazards: hazards(exclusive(o.table.Name, "for a moment")), Phase: dialect.PhaseFinish,
+			Hazards: hazards(momentary(o.table.Name)), Phase: dialect.PhaseFinish,
 		})
 	case build != x.Name:
 		out = append(out, dialect.Statement{
@@ -108,26 +114,26 @@ func (o *onlineRender) takePlace(x *schema.Index, build string) []dialect.Statem
 
 // constraint holds for new rows at once, and for present ones once they have
 // been looked at.
-func (o *onlineRender) constraint(name, what, fails string, action atlas.Action) ([]dialect.Statement, error) {
+func (o *onlineRender) constraint(name, what, fails string, action atlas.Action, locks []dialect.Hazard) ([]dialect.Statement, error) {
 	sql, err := o.one(action)
 	if err != nil {
 		return nil, err
 	}
-	return o.validated(name, sql, what, fails), nil
+	return o.validated(name, sql, what, fails, locks), nil
 }
 
-func (o *onlineRender) validated(name, add, what, fails string) []dialect.Statement {
+func (o *onlineRender) validated(name, add, what, fails string, locks []dialect.Hazard) []dialect.Statement {
 	table := quote(o.table.Name)
 	return []dialect.Statement{
 		{
 			SQL: add + " NOT VALID", Summary: "add the " + what + " for new rows", Phase: dialect.PhasePrepare,
-			Hazards: hazards(exclusive(o.table.Name, "for a moment")),
+			Hazards: locks,
 			Reverse: []string{fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", table, quote(name))},
 		},
 		{
 			SQL:     fmt.Sprintf("ALTER TABLE %s VALIDATE CONSTRAINT %s", table, quote(name)),
 			Summary: "look at present rows for the " + what, Phase: dialect.PhaseOnline,
-			Hazards: hazards(dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when " + fails}),
+			Hazards: append(beside(o.table.Name), dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when " + fails}),
 		},
 	}
 }
@@ -138,16 +144,17 @@ func (o *onlineRender) notNull(column string) []dialect.Statement {
 	name := dialect.CutName(dialect.NotNullPrefix+column, maxIdentifier)
 	table := quote(o.table.Name)
 	out := o.validated(name, fmt.Sprintf("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s IS NOT NULL)", table, quote(name), quote(column)),
-		fmt.Sprintf("ban of NULL in %s of %s", column, o.table.Name), column+" holds NULL")
+		fmt.Sprintf("ban of NULL in %s of %s", column, o.table.Name), column+" holds NULL", hazards(momentary(o.table.Name)))
 	return append(out,
 		dialect.Statement{
 			SQL:     fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET NOT NULL", table, quote(column)),
 			Summary: fmt.Sprintf("forbid NULL in %s of %s", column, o.table.Name),
-			Hazards: hazards(exclusive(o.table.Name, "for a moment")), Phase: dialect.PhaseFinish,
+			Hazards: hazards(momentary(o.table.Name)), Phase: dialect.PhaseFinish,
 		},
 		dialect.Statement{
 			SQL:     fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", table, quote(name)),
-			Summary: fmt.Sprintf("drop the check that stood for NOT NULL of %s", column), Phase: dialect.PhaseFinish,
+			Summary: fmt.Sprintf("drop the check that stood for NOT NULL of %s", column),
+			Hazards: hazards(momentary(o.table.Name)), Phase: dialect.PhaseFinish,
 		})
 }
 

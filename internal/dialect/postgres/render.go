@@ -18,7 +18,7 @@ import (
 // constraints and indexes, the key, columns, new constraints and indexes,
 // comments.
 func (d *Dialect) Render(ctx context.Context, step dialect.Step) ([]dialect.Statement, error) {
-	r := &render{d: d, ctx: ctx, before: step.Before, after: step.After, renamed: map[string]string{}}
+	r := &render{d: d, ctx: ctx, before: step.Before, after: step.After, referrers: step.Referrers, renamed: map[string]string{}}
 	for _, c := range step.Changes {
 		switch {
 		case c.Kind == diff.Table && c.Verb == diff.Add && r.after == nil:
@@ -57,6 +57,7 @@ type render struct {
 	ctx           context.Context // lives as long as the call
 	before, after *schema.Table
 	name          string // the table's name once it has been renamed
+	referrers     []string
 
 	out     []dialect.Statement
 	pending group // actions that become one ALTER TABLE at the next flush
@@ -117,18 +118,6 @@ func (r *render) flush() error {
 	return nil
 }
 
-func dedupe(in []dialect.Hazard) []dialect.Hazard {
-	seen := map[dialect.Hazard]bool{}
-	var out []dialect.Hazard
-	for _, h := range in {
-		if !seen[h] {
-			seen[h] = true
-			out = append(out, h)
-		}
-	}
-	return out
-}
-
 // table drops a whole table.
 func (r *render) table(c diff.Change) error {
 	if c.Kind == diff.Table && c.Verb == diff.Drop {
@@ -137,9 +126,9 @@ func (r *render) table(c diff.Change) error {
 			return err
 		}
 		for _, s := range stmts {
-			r.emit(s, "drop table "+c.Table,
+			r.emit(s, "drop table "+c.Table, append(hazards(
 				dialect.Hazard{Kind: dialect.HazardDataLoss, Detail: "all rows of " + c.Table + " are removed"},
-				exclusive(c.Table, "while it is dropped"))
+				exclusive(c.Table, "while it is dropped", dialect.LockMoment)), otherSides(r.before)...)...)
 		}
 	}
 	return nil
@@ -151,11 +140,11 @@ func (r *render) createTable() error {
 		return err
 	}
 	for i, s := range stmts {
-		summary := "create table " + r.name
-		if i > 0 { // Atlas renders the table first, then its indexes in order
-			summary = "create index " + plainIndexes(r.after)[i-1].Name + " on " + r.name
+		if i == 0 { // Atlas renders the table first, then its indexes in order
+			r.emit(s, "create table "+r.name, referred(r.after)...)
+			continue
 		}
-		r.emit(s, summary)
+		r.emit(s, "create index "+plainIndexes(r.after)[i-1].Name+" on "+r.name)
 	}
 	if r.after.Comment != "" {
 		r.tableComment(r.after.Comment)
@@ -192,12 +181,12 @@ func (r *render) comment(c diff.Change) error {
 }
 
 func (r *render) tableComment(text string) {
-	r.emit("COMMENT ON TABLE "+quote(r.name)+" IS "+commentText(text), "comment on table "+r.name)
+	r.emit("COMMENT ON TABLE "+quote(r.name)+" IS "+commentText(text), "comment on table "+r.name, nobody(r.name, dialect.LockMoment))
 }
 
 func (r *render) columnComment(column, text string) {
 	r.emit("COMMENT ON COLUMN "+quote(r.name)+"."+quote(column)+" IS "+commentText(text),
-		fmt.Sprintf("comment on column %s of %s", column, r.name))
+		fmt.Sprintf("comment on column %s of %s", column, r.name), nobody(r.name, dialect.LockMoment))
 }
 
 func (r *render) indexComment(index, text string) {
@@ -211,10 +200,4 @@ func commentText(text string) string {
 		return "NULL"
 	}
 	return literal(text)
-}
-
-// exclusive is the hazard of nearly every ALTER TABLE:
-// https://www.postgresql.org/docs/current/sql-altertable.html
-func exclusive(table, why string) dialect.Hazard {
-	return dialect.Hazard{Kind: dialect.HazardLock, Detail: "readers and writers of " + table + " wait " + why}
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
@@ -70,13 +71,17 @@ func (r *render) addColumn(c *schema.Column) {
 	g := &r.pending
 	g.actions = append(g.actions, atlas.AddColumn(c))
 	g.summaries = append(g.summaries, fmt.Sprintf("add column %s to %s", c.Name, r.name))
-	g.hazards = append(g.hazards, exclusive(r.name, "for a moment"))
 	switch {
 	case c.AutoIncrement:
-		g.hazards = append(g.hazards, dialect.Hazard{Kind: dialect.HazardRewrite, Detail: "every row of " + r.name + " gets a number"})
+		g.hazards = append(g.hazards, exclusive(r.name, "while its rows are written", dialect.LockRewrite),
+			dialect.Rewrite(r.name, "every row of "+r.name+" gets a number"))
 	case c.Default != nil && volatile(c.Default):
-		g.hazards = append(g.hazards, dialect.Hazard{Kind: dialect.HazardRewrite, Detail: "the default is computed for every row of " + r.name})
-	case c.Default == nil && !c.Nullable:
+		g.hazards = append(g.hazards, exclusive(r.name, "while its rows are written", dialect.LockRewrite),
+			dialect.Rewrite(r.name, "the default is computed for every row of "+r.name))
+	default:
+		g.hazards = append(g.hazards, momentary(r.name))
+	}
+	if c.Default == nil && !c.Nullable && !c.AutoIncrement {
 		g.hazards = append(g.hazards, dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when " + r.name + " has rows: " + c.Name + " is NOT NULL without a default"})
 	}
 	if c.Comment != "" {
@@ -119,6 +124,7 @@ func (r *render) collectColumns() {
 func (r *render) column(name string, a *columnAlter) {
 	g := &r.pending
 	before := len(g.actions)
+	lasts := dialect.LockMoment
 	add := func(act atlas.Action, format string, args ...any) {
 		g.actions = append(g.actions, act)
 		if format != "" {
@@ -143,11 +149,18 @@ func (r *render) column(name string, a *columnAlter) {
 		add(atlas.ModifyColumn(&plain, atlas.Aspects{Type: true, Using: conv}),
 			"change %s of %s from %s to %s", name, r.name, a.from.Physical, a.to.Physical)
 		g.hazards = append(g.hazards, retypeHazards(r.name, name, a.from.Physical, a.to.Physical)...)
+		if !keepsBytes(a.from.Physical, a.to.Physical) {
+			lasts = dialect.LockRewrite
+		}
+		g.hazards = append(g.hazards, r.remade(name)...)
 	}
 	if a.aspects[diff.AspectNull] {
 		add(atlas.ModifyColumn(&plain, atlas.Aspects{Null: true}), "%s %s of %s", nullWords(a.to), name, r.name)
 		if !a.to.Nullable {
-			g.hazards = append(g.hazards, dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when " + name + " holds NULL"})
+			g.hazards = append(g.hazards, dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when " + name + " holds NULL"}, dialect.Scan(r.name))
+			if lasts == dialect.LockMoment {
+				lasts = dialect.LockScan
+			}
 		}
 	}
 	switch changed := a.aspects[diff.AspectDefault]; {
@@ -159,12 +172,27 @@ func (r *render) column(name string, a *columnAlter) {
 		g.summaries = append(g.summaries, fmt.Sprintf("drop the default of %s of %s", name, r.name))
 	}
 	if len(g.actions) > before {
-		g.hazards = append(g.hazards, exclusive(r.name, "while it is altered"))
+		g.hazards = append(g.hazards, exclusive(r.name, "while it is altered", lasts))
 	}
 	if losesSequence {
 		g.summaries = append(g.summaries, fmt.Sprintf("stop numbering %s of %s", name, r.name))
 	}
 	r.later(func() { r.columnAfter(name, a, retype, losesSequence) })
+}
+
+// remade are the locks on the other sides of the foreign keys over a column, which
+// PostgreSQL makes anew when its type changes.
+func (r *render) remade(column string) []dialect.Hazard {
+	var out []dialect.Hazard
+	for _, f := range r.after.ForeignKeys {
+		if f.RefTable != r.name && slices.Contains(f.Columns, column) {
+			out = append(out, exclusive(f.RefTable, "while "+f.Name+" is made anew", dialect.LockScan))
+		}
+	}
+	for _, t := range r.referrers {
+		out = append(out, exclusive(t, "while its foreign key is made anew", dialect.LockScan))
+	}
+	return out
 }
 
 // columnAfter emits what follows the ALTER TABLE of a column.
@@ -179,7 +207,7 @@ func (r *render) columnAfter(name string, a *columnAlter, retype, losesSequence 
 		r.emit(fmt.Sprintf("CREATE SEQUENCE %s AS %s OWNED BY %s.%s", quote(seq), a.to.Physical, table, column),
 			fmt.Sprintf("create a sequence for %s.%s", r.name, name))
 		r.emit(fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT nextval(%s::regclass)", table, column, literal(quote(seq))),
-			fmt.Sprintf("number new rows of %s by %s", r.name, name), exclusive(r.name, "for a moment"))
+			fmt.Sprintf("number new rows of %s by %s", r.name, name), momentary(r.name))
 		r.emit(fmt.Sprintf("SELECT setval(%s::regclass, COALESCE((SELECT max(%s) FROM %s), 0) + 1, false)", literal(quote(seq)), column, table),
 			fmt.Sprintf("start the sequence of %s.%s behind present rows", r.name, name))
 	case retype && a.to.AutoIncrement:
@@ -205,6 +233,6 @@ func (r *render) dropColumn(c diff.Change) error {
 	}
 	return r.alter(fmt.Sprintf("drop column %s from %s", c.Name, r.name),
 		hazards(dialect.Hazard{Kind: dialect.HazardDataLoss, Detail: "all values of " + c.Name + " in " + r.name + " are removed"},
-			exclusive(r.name, "for a moment")),
+			momentary(r.name)),
 		atlas.DropColumn(c.Name))
 }

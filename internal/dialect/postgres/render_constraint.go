@@ -26,9 +26,12 @@ func (r *render) dropOther(c diff.Change) error {
 	if !drops(c) {
 		return nil
 	}
-	lock := hazards(exclusive(r.name, "for a moment"))
+	lock := hazards(momentary(r.name))
 	switch c.Kind {
 	case diff.ForeignKey:
+		if other := c.From.ForeignKey.RefTable; other != r.name {
+			lock = append(lock, momentary(other))
+		}
 		return r.alter(fmt.Sprintf("drop foreign key %s from %s", c.From.ForeignKey.Name, r.name), lock,
 			atlas.DropForeignKey(c.From.ForeignKey.Name))
 	case diff.Check:
@@ -57,7 +60,7 @@ func (r *render) dropKey(c diff.Change) error {
 	if c.Kind != diff.PrimaryKey || c.From == nil || len(c.From.PrimaryKey) == 0 {
 		return nil
 	}
-	return r.alter("drop the primary key of "+r.name, hazards(exclusive(r.name, "for a moment")),
+	return r.alter("drop the primary key of "+r.name, hazards(momentary(r.name)),
 		atlas.DropPrimaryKey(pkeyName(r.name)))
 }
 
@@ -67,7 +70,7 @@ func (r *render) addKey(c diff.Change) error {
 	}
 	return r.alter(fmt.Sprintf("make %s the primary key of %s", strings.Join(c.To.PrimaryKey, ", "), r.name),
 		hazards(dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows hold duplicates or NULL in the key"},
-			exclusive(r.name, "while the key's index is built")),
+			exclusive(r.name, "while the key's index is built", dialect.LockScan), dialect.Scan(r.name)),
 		atlas.AddPrimaryKey(c.To.PrimaryKey))
 }
 
@@ -96,9 +99,9 @@ func (r *render) indexHazards(x *schema.Index) []dialect.Hazard {
 	if r.isNew() {
 		return nil
 	}
-	out := []dialect.Hazard{{Kind: dialect.HazardLock, Detail: "writers of " + r.name + " wait while the index is built"}}
+	out := hazards(writing(r.name, "while the index is built", share, dialect.LockScan), dialect.Scan(r.name))
 	if x.Constraint {
-		out[0] = exclusive(r.name, "while the index is built")
+		out[0] = exclusive(r.name, "while the index is built", dialect.LockScan)
 	}
 	if x.Unique {
 		out = append(out, dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows hold duplicates"})
@@ -113,7 +116,7 @@ func (r *render) addChecks(c diff.Change) error {
 	var h []dialect.Hazard
 	if !r.isNew() {
 		h = hazards(dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows violate the check"},
-			exclusive(r.name, "while present rows are checked"))
+			exclusive(r.name, "while present rows are checked", dialect.LockScan), dialect.Scan(r.name))
 	}
 	return r.alter(fmt.Sprintf("add check %s to %s", c.To.Check.Name, r.name), h, atlas.AddCheck(c.To.Check))
 }
@@ -123,9 +126,9 @@ func (r *render) addForeignKeys(c diff.Change) error {
 		return nil
 	}
 	f := c.To.ForeignKey
-	h := hazards(
-		dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows refer to rows that do not exist"},
-		dialect.Hazard{Kind: dialect.HazardLock, Detail: "writers of " + r.name + " and " + f.RefTable + " wait while present rows are checked"})
+	h := append(hazards(dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows refer to rows that do not exist"}),
+		referring(r.name, f, "while present rows are checked", dialect.LockScan)...)
+	h = append(h, dialect.Scan(r.name))
 	if r.isNew() {
 		h = nil
 	}

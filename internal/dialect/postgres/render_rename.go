@@ -21,7 +21,7 @@ func (r *render) renameTable(c diff.Change) error {
 		return err
 	}
 	for _, s := range stmts {
-		r.emit(s, fmt.Sprintf("rename table %s to %s", c.OldName, c.Table), exclusive(c.OldName, "for a moment"))
+		r.emit(s, fmt.Sprintf("rename table %s to %s", c.OldName, c.Table), momentary(c.OldName))
 	}
 	if r.before == nil {
 		return nil
@@ -51,7 +51,7 @@ func (r *render) renameColumn(c diff.Change) error {
 		return nil
 	}
 	summary := fmt.Sprintf("rename column %s of %s to %s", c.OldName, r.name, c.Name)
-	if err := r.alter(summary, hazards(exclusive(r.name, "for a moment")), atlas.RenameColumn(c.OldName, c.Name)); err != nil {
+	if err := r.alter(summary, hazards(momentary(r.name)), atlas.RenameColumn(c.OldName, c.Name)); err != nil {
 		return err
 	}
 	if r.before != nil {
@@ -87,7 +87,7 @@ func (r *render) renameOther(c diff.Change) error {
 // renameConstraint is ours: Atlas has no such change.
 func (r *render) renameConstraint(what string, c diff.Change) {
 	r.emit(fmt.Sprintf("ALTER TABLE %s RENAME CONSTRAINT %s TO %s", quote(r.name), quote(c.OldName), quote(c.Name)),
-		fmt.Sprintf("rename %s %s of %s to %s", what, c.OldName, r.name, c.Name), exclusive(r.name, "for a moment"))
+		fmt.Sprintf("rename %s %s of %s to %s", what, c.OldName, r.name, c.Name), momentary(r.name))
 }
 
 func hazards(h ...dialect.Hazard) []dialect.Hazard { return h }
