@@ -41,7 +41,7 @@ func (a *app) auditCommand() *cobra.Command {
 		Short:   "Show who did what, and prove that the record is whole",
 		Long:    auditHelp,
 		Example: auditExample,
-		Args:    exactly(),
+		Args:    group,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.auditSearchCommand(), a.auditExportCommand(), a.auditVerifyCommand())

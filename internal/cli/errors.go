@@ -23,6 +23,19 @@ func usagef(cmd *cobra.Command, format string, args ...any) error {
 	return &usageError{message: fmt.Sprintf(format, args...), command: cmd.CommandPath()}
 }
 
+// group takes the name of a command that is not there, of one that only groups others.
+func group(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	hint := ""
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf(": did you mean %q?", near[0])
+	}
+	return usagef(cmd, "there is no command %q%s", args[0], hint)
+}
+
 // printUsage says what is wrong with the command line. A failed write to the
 // error output has nowhere left to be reported.
 func (a *app) printUsage(e *usageError) {

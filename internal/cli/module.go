@@ -17,12 +17,7 @@ func (a *app) moduleCommand() *cobra.Command {
 		Short: "List, show, compare, check and publish entity modules",
 		Long: "An entity module is a Go module that holds entity structs. Its versions come from\n" +
 			"module sources: Go module proxies (https://…, file://…), or a working copy (--replace).",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return usagef(cmd, "there is no command %q", args[0])
-		},
+		Args: group,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(

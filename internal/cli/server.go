@@ -29,7 +29,7 @@ func (a *app) serverCommand() *cobra.Command {
 		Short:   "Register the database servers that tenants are on",
 		Long:    serverHelp,
 		Example: serverExample,
-		Args:    exactly(),
+		Args:    group,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(

@@ -34,7 +34,7 @@ func (a *app) tenantCommand() *cobra.Command {
 		Short:   "Register tenants, and look them up",
 		Long:    tenantHelp,
 		Example: tenantExample,
-		Args:    exactly(),
+		Args:    group,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.tenantOnboardCommand(), a.tenantCreateCommand(), a.tenantGetCommand(), a.tenantListCommand(), a.tenantUpdateCommand(), a.tenantArchiveCommand())

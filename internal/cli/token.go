@@ -43,7 +43,7 @@ func (a *app) tokenCommand() *cobra.Command {
 		Short:   "Make static tokens for callers of a server, and revoke them",
 		Long:    tokenHelp,
 		Example: tokenExample,
-		Args:    exactly(),
+		Args:    group,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.tokenCreateCommand(), a.tokenListCommand(), a.tokenRevokeCommand(), a.tokenHashCommand())
