@@ -103,14 +103,14 @@ func acceptAspect(have *schema.Column, a diff.Aspect) string {
 		if have.Default == nil {
 			return "no tag default"
 		}
-		return "the tag default:" + defaultTag(have.Default)
+		return "the tag default:" + tagText(have.Default.Value)
 	case diff.AspectAutoIncrement:
 		return fmt.Sprintf("the tag autoIncrement:%t", have.AutoIncrement)
 	case diff.AspectComment:
 		if have.Comment == "" {
 			return "no tag comment"
 		}
-		return "the tag comment:" + have.Comment
+		return "the tag comment:" + tagText(have.Comment)
 	case diff.AspectNone, diff.AspectDefinition:
 	}
 	return ""
@@ -122,15 +122,13 @@ func columnTags(c *schema.Column) []string {
 		tags = append(tags, "not null")
 	}
 	if c.Default != nil {
-		tags = append(tags, "default:"+defaultTag(c.Default))
+		tags = append(tags, "default:"+tagText(c.Default.Value))
 	}
 	if c.Comment != "" {
-		tags = append(tags, "comment:"+c.Comment)
+		tags = append(tags, "comment:"+tagText(c.Comment))
 	}
 	return tags
 }
-
-func defaultTag(d *schema.Default) string { return strings.ReplaceAll(d.Value, ";", `\;`) }
 
 // fieldName is a column's name as Go writes it.
 func fieldName(column string) string {
@@ -181,7 +179,7 @@ func acceptIndex(d *Difference) string {
 	x := d.Have.Index
 	var parts, options []string
 	for _, p := range x.Parts {
-		parts = append(parts, p.Column+p.Expr)
+		parts = append(parts, p.Column)
 		if p.Desc {
 			options = append(options, "sort:desc at "+p.Column)
 		}
@@ -190,10 +188,13 @@ func acceptIndex(d *Difference) string {
 		options = append(options, "unique")
 	}
 	if x.Where != "" {
-		options = append(options, "where:"+x.Where)
+		options = append(options, indexOption("where", x.Where))
 	}
 	if x.Method != "" {
 		options = append(options, "type:"+x.Method)
+	}
+	if slices.ContainsFunc(x.Parts, func(p schema.IndexPart) bool { return p.Column == "" }) {
+		return acceptExpressions(d.Table, x, options)
 	}
 	out := fmt.Sprintf("give the tag %s:%s to the fields of %s", what, x.Name, strings.Join(parts, ", "))
 	if len(options) > 0 {
@@ -227,5 +228,5 @@ func acceptCheck(d *Difference) string {
 	case d.Status == Missing:
 		return "remove the tag check of " + d.Name
 	}
-	return fmt.Sprintf("have the tag check:%s,%s", d.Have.Check.Name, d.Have.Check.Expr)
+	return fmt.Sprintf("have the tag check:%s,%s", d.Have.Check.Name, tagText(d.Have.Check.Expr))
 }
