@@ -41,7 +41,7 @@ func (c Comparison) Compare(promised, found *schema.Table) []string {
 	pair(promised.ForeignKeys, found.ForeignKeys, func(x *schema.ForeignKey) string { return x.Name }, "foreign key", say,
 		func(p, f *schema.ForeignKey) { foreignKey(p, f, say) })
 	pair(promised.Checks, found.Checks, func(x *schema.Check) string { return x.Name }, "check", say,
-		func(_, _ *schema.Check) {})
+		func(p, f *schema.Check) { deviation("check "+p.Name, p.Deviation, f.Deviation, say) })
 	return out
 }
 
@@ -100,6 +100,14 @@ func (c Comparison) index(p, f *schema.Index, say sayFunc) {
 	if want, got := c.parts(p.Parts), c.parts(f.Parts); want != got {
 		say("index %s is over %s instead of %s", p.Name, got, want)
 	}
+	deviation("index "+p.Name, p.Deviation, f.Deviation, say)
+}
+
+// deviation tells that something is not what it looks like.
+func deviation(what, promised, found string, say sayFunc) {
+	if promised != found {
+		say("%s is %s", what, either(found == "", "not "+promised, found))
+	}
 }
 
 func (c Comparison) method(m string) string {
@@ -117,6 +125,7 @@ func foreignKey(p, f *schema.ForeignKey, say sayFunc) {
 	if want, got := text(p), text(f); want != got {
 		say("foreign key %s is from %s instead of from %s", p.Name, got, want)
 	}
+	deviation("foreign key "+p.Name, p.Deviation, f.Deviation, say)
 }
 
 func action(a schema.Action) string {

@@ -73,7 +73,7 @@ func (p *Part) detail() string {
 	case p.ForeignKey != nil:
 		return foreignKeyDetail(p.ForeignKey)
 	case p.Check != nil:
-		return "(" + p.Check.Expr + ")"
+		return "(" + p.Check.Expr + ")" + deviates(p.Check.Deviation)
 	}
 	return ""
 }
@@ -108,7 +108,7 @@ func indexDetail(x *schema.Index) string {
 	if x.Where != "" {
 		b.WriteString(" where " + x.Where)
 	}
-	return b.String()
+	return b.String() + deviates(x.Deviation)
 }
 
 func foreignKeyDetail(f *schema.ForeignKey) string {
@@ -119,7 +119,14 @@ func foreignKeyDetail(f *schema.ForeignKey) string {
 	if f.OnUpdate != schema.NoAction {
 		s += " on update " + strings.ToLower(string(f.OnUpdate))
 	}
-	return s
+	return s + deviates(f.Deviation)
+}
+
+func deviates(how string) string {
+	if how == "" {
+		return ""
+	}
+	return " " + how
 }
 
 func count(n int, noun string) string {

@@ -130,21 +130,21 @@ var (
 		name: func(x *schema.Index) string { return x.Name },
 		same: func(a, b *schema.Index) bool {
 			return a.Unique == b.Unique && a.Constraint == b.Constraint && a.Where == b.Where &&
-				a.Method == b.Method && a.Comment == b.Comment && slices.Equal(a.Parts, b.Parts)
+				a.Method == b.Method && a.Comment == b.Comment && a.Deviation == b.Deviation && slices.Equal(a.Parts, b.Parts)
 		},
 		part: func(x *schema.Index) *Part { return &Part{Index: x} },
 	}
 	foreignKeyTraits = traits[schema.ForeignKey]{
 		name: func(f *schema.ForeignKey) string { return f.Name },
 		same: func(a, b *schema.ForeignKey) bool {
-			return a.RefTable == b.RefTable && a.OnDelete == b.OnDelete && a.OnUpdate == b.OnUpdate &&
+			return a.RefTable == b.RefTable && a.OnDelete == b.OnDelete && a.OnUpdate == b.OnUpdate && a.Deviation == b.Deviation &&
 				slices.Equal(a.Columns, b.Columns) && slices.Equal(a.RefColumns, b.RefColumns)
 		},
 		part: func(f *schema.ForeignKey) *Part { return &Part{ForeignKey: f} },
 	}
 	checkTraits = traits[schema.Check]{
 		name: func(k *schema.Check) string { return k.Name },
-		same: func(a, b *schema.Check) bool { return a.Expr == b.Expr },
+		same: func(a, b *schema.Check) bool { return a.Expr == b.Expr && a.Deviation == b.Deviation },
 		part: func(k *schema.Check) *Part { return &Part{Check: k} },
 	}
 )

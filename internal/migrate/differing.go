@@ -233,6 +233,33 @@ func (s *Service) inWords(ctx context.Context, t *tenant, q dialect.Querier, mod
 	if err != nil {
 		return nil, err
 	}
+	deviating(own, found)
 	s.words.Add(key, found)
 	return found, nil
+}
+
+// deviating gives what was built from a model the deviations that the model has: an
+// adopted database may have some, and nothing is ever built with one.
+func deviating(model, built *schema.Schema) {
+	for _, t := range model.Tables {
+		b := built.Table(t.Name)
+		if b == nil {
+			continue
+		}
+		for _, x := range t.Indexes {
+			if same := b.Index(x.Name); same != nil {
+				same.Deviation = x.Deviation
+			}
+		}
+		for _, f := range t.ForeignKeys {
+			if same := b.ForeignKey(f.Name); same != nil {
+				same.Deviation = f.Deviation
+			}
+		}
+		for _, k := range t.Checks {
+			if same := b.Check(k.Name); same != nil {
+				same.Deviation = k.Deviation
+			}
+		}
+	}
 }

@@ -80,9 +80,24 @@ func (d *Difference) String() string {
 		aspects[i] = aspectWord(a)
 	}
 	if len(aspects) == 0 {
-		return what + " is another"
+		return what + " is " + d.deviates()
 	}
 	return fmt.Sprintf("%s has another %s", what, strings.Join(aspects, " and "))
+}
+
+// deviates says how something is that has the right name and is another.
+func (d *Difference) deviates() string {
+	if p := d.Have; p != nil {
+		switch {
+		case p.Index != nil && p.Index.Deviation != "":
+			return p.Index.Deviation
+		case p.ForeignKey != nil && p.ForeignKey.Deviation != "":
+			return p.ForeignKey.Deviation
+		case p.Check != nil && p.Check.Deviation != "":
+			return p.Check.Deviation
+		}
+	}
+	return "another"
 }
 
 func aspectWord(a diff.Aspect) string {

@@ -70,14 +70,15 @@ func (b *builder) change(c diff.Change) {
 			b.foreignKey(s, c.To.ForeignKey, c.String(), false)
 		}
 	case c.Kind == diff.Check:
-		if c.From == nil || c.From.Check.Expr != c.To.Check.Expr {
+		if c.From == nil || c.From.Check.Expr != c.To.Check.Expr || c.From.Check.Deviation != "" {
 			b.check(s, c.To.Check, c.String())
 		}
 	}
 }
 
+// sameReference tells whether rows that a key lets be are let be by another.
 func sameReference(a, b *schema.ForeignKey) bool {
-	return a.RefTable == b.RefTable && slices.Equal(a.Columns, b.Columns) && slices.Equal(a.RefColumns, b.RefColumns)
+	return a.Deviation == "" && a.RefTable == b.RefTable && slices.Equal(a.Columns, b.Columns) && slices.Equal(a.RefColumns, b.RefColumns)
 }
 
 func (b *builder) column(s *side, c diff.Change) {

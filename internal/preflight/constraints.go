@@ -63,7 +63,7 @@ func (b *builder) keyNulls(s *side, key []string, change string) {
 // already.
 func (b *builder) index(s *side, c diff.Change) {
 	x := c.To.Index
-	if !x.Unique || c.From != nil && c.From.Index.Unique && c.From.Index.Where == x.Where && sameParts(c.From.Index.Parts, x.Parts) {
+	if was := c.From; !x.Unique || was != nil && was.Index.Unique && was.Index.Deviation == "" && was.Index.Where == x.Where && sameParts(was.Index.Parts, x.Parts) {
 		return
 	}
 	b.unique(s, x, c.String())

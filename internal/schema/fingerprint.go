@@ -89,9 +89,11 @@ func (w *writer) table(t *Table) {
 		w.text(f.Name, f.RefTable, string(f.OnDelete), string(f.OnUpdate))
 		w.list(f.Columns)
 		w.list(f.RefColumns)
+		w.deviation(f.Deviation)
 	}
 	for _, k := range sorted(t.Checks, func(k *Check) string { return k.Name }) {
 		w.text(k.Name, k.Expr)
+		w.deviation(k.Deviation)
 	}
 }
 
@@ -122,11 +124,19 @@ func (w *writer) column(c *Column) {
 func (w *writer) index(x *Index) {
 	w.text(x.Name, x.Where, x.Method, x.Comment)
 	w.flags(x.Unique, x.Constraint)
+	w.deviation(x.Deviation)
 	w.number(len(x.Parts))
 	for _, p := range x.Parts {
 		w.text(p.Column, p.Expr, p.Collate)
 		w.flags(p.Desc)
 		w.number(p.Length)
+	}
+}
+
+// deviation leaves the fingerprints of what has none as they are.
+func (w *writer) deviation(s string) {
+	if s != "" {
+		w.text("deviation", s)
 	}
 }
 

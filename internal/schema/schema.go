@@ -76,6 +76,9 @@ type Index struct {
 	Where      string      `json:"where,omitempty"`  // predicate of a partial index
 	Method     string      `json:"method,omitempty"` // access method, such as "gin"; "" for the engine's default
 	Comment    string      `json:"comment,omitempty"`
+	// Deviation is what an inspection found that no entity can declare and that
+	// makes it another index than it looks: "invalid", "nulls not distinct", …
+	Deviation string `json:"deviation,omitempty"`
 }
 
 // IndexPart is one key part: a column or an expression.
@@ -95,6 +98,7 @@ type ForeignKey struct {
 	RefColumns []string `json:"ref_columns"`
 	OnDelete   Action   `json:"on_delete,omitempty"`
 	OnUpdate   Action   `json:"on_update,omitempty"`
+	Deviation  string   `json:"deviation,omitempty"` // as of an index: "not valid", "deferrable", …
 }
 
 // Action is a referential action. The zero value is the engine's default,
@@ -114,6 +118,8 @@ const (
 type Check struct {
 	Name string `json:"name"`
 	Expr string `json:"expr"` // verbatim, without the outer parentheses
+
+	Deviation string `json:"deviation,omitempty"` // as of an index: "not valid", "not enforced", …
 }
 
 // Kind is the neutral class of a type.

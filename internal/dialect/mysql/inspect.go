@@ -159,7 +159,7 @@ func (i *inspection) defaultOf(def sql.NullString, extra string) *schema.Default
 
 const indexesQuery = `
 SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE = 0, COALESCE(COLUMN_NAME, ''), COALESCE(COLLATION, '') = 'D', COALESCE(SUB_PART, 0),
-       INDEX_TYPE, INDEX_COMMENT, EXPRESSION
+       INDEX_TYPE, INDEX_COMMENT, EXPRESSION, HIDDEN
 FROM {STATISTICS} s
 ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX`
 
@@ -168,12 +168,14 @@ func (i *inspection) indexes(ctx context.Context) error {
 	if !i.d.server.expressionIndexes() {
 		query = strings.Replace(query, "EXPRESSION", "''", 1)
 	}
+	column, hidden := i.d.server.hiddenIndexes()
+	query = strings.Replace(query, "HIDDEN", column, 1)
 	return i.each(ctx, query, func(rows *sql.Rows) error {
-		var table string
+		var table, shown string
 		var expr sql.NullString
 		var x schema.Index
 		var part schema.IndexPart
-		err := rows.Scan(&table, &x.Name, &x.Unique, &part.Column, &part.Desc, &part.Length, &x.Method, &x.Comment, &expr)
+		err := rows.Scan(&table, &x.Name, &x.Unique, &part.Column, &part.Desc, &part.Length, &x.Method, &x.Comment, &expr, &shown)
 		t := i.byName[table]
 		if err != nil || t == nil {
 			return err
@@ -181,6 +183,9 @@ func (i *inspection) indexes(ctx context.Context) error {
 		if x.Name == "PRIMARY" {
 			t.PrimaryKey = append(t.PrimaryKey, part.Column)
 			return nil
+		}
+		if shown == hidden {
+			x.Deviation = "passed over by queries"
 		}
 		part.Expr = expr.String
 		switch x.Method = strings.ToLower(x.Method); x.Method {
@@ -260,16 +265,19 @@ func actionOf(rule string) schema.Action {
 // The names of checks are MySQL's own per database, and MariaDB's per table.
 const (
 	mysqlChecksQuery = `
-SELECT t.TABLE_NAME, c.CONSTRAINT_NAME, c.CHECK_CLAUSE, 'Table'
+SELECT t.TABLE_NAME, c.CONSTRAINT_NAME, c.CHECK_CLAUSE, 'Table', t.ENFORCED
 FROM {TABLE_CONSTRAINTS} t
 STRAIGHT_JOIN information_schema.CHECK_CONSTRAINTS c ON t.CONSTRAINT_SCHEMA = c.CONSTRAINT_SCHEMA AND t.CONSTRAINT_NAME = c.CONSTRAINT_NAME
 WHERE c.CONSTRAINT_CATALOG = 'def' AND c.CONSTRAINT_SCHEMA = DATABASE() AND t.CONSTRAINT_TYPE = 'CHECK'
 ORDER BY t.TABLE_NAME, c.CONSTRAINT_NAME`
 	mariaChecksQuery = `
-SELECT TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE, LEVEL
+SELECT TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE, LEVEL, 'YES'
 FROM {CHECK_CONSTRAINTS} c
 ORDER BY TABLE_NAME, CONSTRAINT_NAME`
 )
+
+// unescaped takes the backslashes out that MySQL puts before quotes in CHECK_CLAUSE.
+var unescaped = strings.NewReplacer(`\\`, `\`, `\'`, `'`) //nolint:gochecknoglobals // constant
 
 func (i *inspection) checks(ctx context.Context) error {
 	query := mysqlChecksQuery
@@ -277,12 +285,18 @@ func (i *inspection) checks(ctx context.Context) error {
 		query = mariaChecksQuery
 	}
 	return i.each(ctx, query, func(rows *sql.Rows) error {
-		var table, level string
+		var table, level, enforced string
 		k := &schema.Check{}
-		err := rows.Scan(&table, &k.Name, &k.Expr, &level)
+		err := rows.Scan(&table, &k.Name, &k.Expr, &level, &enforced)
 		t := i.byName[table]
 		if err != nil || t == nil {
 			return err
+		}
+		if !i.d.server.maria() {
+			k.Expr = unescaped.Replace(k.Expr)
+		}
+		if enforced == "NO" {
+			k.Deviation = "not enforced"
 		}
 		k.Expr = settled(k.Expr)
 		if level == "Column" && movedAside(k.Name) {

@@ -59,6 +59,17 @@ func version(major, minor, patch int) dialect.Version {
 // https://dev.mysql.com/doc/refman/8.4/en/create-index.html#create-index-functional-key-parts
 func (s Server) expressionIndexes() bool { return !s.maria() }
 
+// hiddenIndexes is the column of the information schema that tells of an index whether
+// queries use it, and what it says of one that they pass over:
+// https://dev.mysql.com/doc/refman/8.4/en/invisible-indexes.html and
+// https://mariadb.com/kb/en/ignored-indexes/
+func (s Server) hiddenIndexes() (column, hidden string) {
+	if s.maria() {
+		return "IGNORED", "YES"
+	}
+	return "IS_VISIBLE", "NO"
+}
+
 // descendingIndexes: MySQL 8.0; MariaDB parsed and ignored DESC before 10.8.
 // https://mariadb.com/kb/en/create-index/#index-options
 func (s Server) descendingIndexes() bool { return s.since(version(8, 0, 0), version(10, 8, 1)) }

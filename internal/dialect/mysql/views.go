@@ -23,9 +23,14 @@ type view struct {
 }
 
 func (d *Dialect) viewsRead() []view {
-	expression := ""
+	hidden, _ := d.server.hiddenIndexes()
+	more := ", " + hidden
 	if d.server.expressionIndexes() {
-		expression = ", EXPRESSION"
+		more += ", EXPRESSION"
+	}
+	enforced := ""
+	if !d.server.maria() {
+		enforced = ", ENFORCED"
 	}
 	const catalog, database, ofConstraint = "TABLE_CATALOG", "TABLE_SCHEMA", "CONSTRAINT_CATALOG"
 	return []view{
@@ -38,7 +43,7 @@ func (d *Dialect) viewsRead() []view {
 		{"NAMES", "COLUMNS", catalog, database, "TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME", true},
 		{
 			"STATISTICS", "STATISTICS", catalog, database, "TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, NON_UNIQUE, SEQ_IN_INDEX, COLUMN_NAME, COLLATION, " +
-				"SUB_PART, INDEX_TYPE, INDEX_COMMENT" + expression, false,
+				"SUB_PART, INDEX_TYPE, INDEX_COMMENT" + more, false,
 		},
 		{
 			"KEY_COLUMN_USAGE", "KEY_COLUMN_USAGE", catalog, database, "TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_SCHEMA, CONSTRAINT_NAME, ORDINAL_POSITION, COLUMN_NAME, " +
@@ -48,7 +53,7 @@ func (d *Dialect) viewsRead() []view {
 			"REFERENTIAL_CONSTRAINTS", "REFERENTIAL_CONSTRAINTS", ofConstraint, "CONSTRAINT_SCHEMA",
 			"CONSTRAINT_SCHEMA, CONSTRAINT_NAME, TABLE_NAME, UNIQUE_CONSTRAINT_CATALOG, UNIQUE_CONSTRAINT_SCHEMA, REFERENCED_TABLE_NAME, DELETE_RULE, UPDATE_RULE", false,
 		},
-		{"TABLE_CONSTRAINTS", "TABLE_CONSTRAINTS", ofConstraint, database, "TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_SCHEMA, CONSTRAINT_NAME, CONSTRAINT_TYPE", false},
+		{"TABLE_CONSTRAINTS", "TABLE_CONSTRAINTS", ofConstraint, database, "TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_SCHEMA, CONSTRAINT_NAME, CONSTRAINT_TYPE" + enforced, false},
 		{"CHECK_CONSTRAINTS", "CHECK_CONSTRAINTS", ofConstraint, "CONSTRAINT_SCHEMA", "CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, LEVEL, CHECK_CLAUSE", true}, // MariaDB's
 	}
 }

@@ -76,7 +76,10 @@ const wantedTables = `(
 // and it takes its values from there.
 const columnsQuery = `
 SELECT c.relname::text, coalesce(td.description, ''), coalesce(a.attname::text, ''),
-       coalesce(format_type(a.atttypid, a.atttypmod), ''), coalesce(a.attnotnull, false),
+       coalesce(format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attcollation NOT IN (0, 100) THEN coalesce((
+         SELECT ' collate ' || quote_ident(l.collname) FROM pg_collation l, pg_type y
+         WHERE l.oid = a.attcollation AND y.oid = a.atttypid AND y.typcollation <> l.oid), '') ELSE '' END, ''),
+       coalesce(a.attgenerated::text, ''), coalesce(a.attnotnull, false),
        coalesce(d.expr, ''), coalesce(cd.description, ''),
        coalesce(a.attidentity <> '', false) OR CASE WHEN d.expr LIKE 'nextval(%' THEN EXISTS (
          SELECT FROM pg_depend p JOIN pg_class s ON s.oid = p.objid AND s.relkind = 'S'
@@ -92,10 +95,10 @@ ORDER BY c.relname, a.attnum`
 
 func (i *inspection) columns(ctx context.Context) error {
 	return i.each(ctx, columnsQuery, func(rows *sql.Rows) error {
-		var table, comment, format, def string
+		var table, comment, format, generated, def string
 		var notNull bool
 		c := &schema.Column{}
-		if err := rows.Scan(&table, &comment, &c.Name, &format, &notNull, &def, &c.Comment, &c.AutoIncrement); err != nil {
+		if err := rows.Scan(&table, &comment, &c.Name, &format, &generated, &notNull, &def, &c.Comment, &c.AutoIncrement); err != nil {
 			return err
 		}
 		t := i.byName[table]
@@ -108,6 +111,10 @@ func (i *inspection) columns(ctx context.Context) error {
 			return nil // a table without columns
 		}
 		c.Physical, c.Nullable = canonicalType(format), !notNull
+		if generated != "" {
+			c.Physical += " generated always as (" + def + ") " + map[string]string{"s": "stored", "v": "virtual"}[generated]
+			def = ""
+		}
 		if def != "" && !strings.HasPrefix(def, "NULL::") && !c.AutoIncrement {
 			c.Default = &schema.Default{Value: def, Expr: true}
 		}
@@ -129,7 +136,13 @@ SELECT c.relname::text, i.relname::text, x.indisunique, x.indisprimary,
        coalesce(a.attname::text, ''), CASE WHEN a.attname IS NULL THEN pg_get_indexdef(x.indexrelid, k.ord::int, true) ELSE '' END,
        x.indoption[k.ord - 1] & 1 = 1,
        coalesce((SELECT l.collname::text FROM pg_collation l
-                 WHERE l.oid = x.indcollation[k.ord - 1] AND l.oid <> coalesce(a.attcollation, 100)), '')
+                 WHERE l.oid = x.indcollation[k.ord - 1] AND l.oid <> coalesce(a.attcollation, 100)), ''),
+       concat_ws(', ', CASE WHEN NOT x.indisvalid THEN 'invalid' END, CASE WHEN NOT x.indimmediate THEN 'deferrable' END,
+         CASE WHEN x.indnatts > x.indnkeyatts THEN 'with more columns' END,
+         CASE WHEN x.indisunique AND NOT x.indisprimary AND pg_get_indexdef(x.indexrelid) LIKE '%) NULLS NOT DISTINCT%' THEN 'nulls not distinct' END),
+       concat_ws(', ', CASE WHEN (x.indoption[k.ord - 1] & 1 = 1) <> (x.indoption[k.ord - 1] & 2 = 2) THEN 'sorts NULL elsewhere' END,
+         (SELECT 'of class ' || o.opcname FROM pg_opclass o
+          WHERE a.attname IS NOT NULL AND o.oid = x.indclass[k.ord - 1] AND NOT o.opcdefault))
 FROM ` + wantedTables + `
 JOIN pg_index x ON x.indrelid = c.oid
 JOIN pg_class i ON i.oid = x.indexrelid
@@ -140,12 +153,12 @@ ORDER BY c.relname, i.relname, k.ord`
 
 func (i *inspection) indexes(ctx context.Context) error {
 	return i.each(ctx, indexesQuery, func(rows *sql.Rows) error {
-		var table, expr string
+		var table, expr, deviation string
 		var primary bool
 		var x schema.Index
 		var part schema.IndexPart
 		err := rows.Scan(&table, &x.Name, &x.Unique, &primary, &x.Constraint, &x.Method, &x.Where, &x.Comment,
-			&part.Column, &expr, &part.Desc, &part.Collate)
+			&part.Column, &expr, &part.Desc, &part.Collate, &x.Deviation, &deviation)
 		t := i.byName[table]
 		if err != nil || t == nil {
 			return err
@@ -160,12 +173,14 @@ func (i *inspection) indexes(ctx context.Context) error {
 		if x.Method == "btree" {
 			x.Method = ""
 		}
-		if n := len(t.Indexes); n > 0 && t.Indexes[n-1].Name == x.Name {
-			t.Indexes[n-1].Parts = append(t.Indexes[n-1].Parts, part)
-			return nil
+		if n := len(t.Indexes); n == 0 || t.Indexes[n-1].Name != x.Name {
+			t.Indexes = append(t.Indexes, &x)
 		}
-		x.Parts = []schema.IndexPart{part}
-		t.Indexes = append(t.Indexes, &x)
+		last := t.Indexes[len(t.Indexes)-1]
+		last.Parts = append(last.Parts, part)
+		if deviation != "" {
+			last.Deviation = strings.TrimPrefix(last.Deviation+", "+part.Column+" "+deviation, ", ")
+		}
 		return nil
 	})
 }
@@ -177,7 +192,10 @@ SELECT c.relname::text, con.conname::text, con.contype::text,
        coalesce(CASE WHEN r.relnamespace = c.relnamespace THEN '' ELSE rn.nspname || '.' END || r.relname, ''),
        (SELECT coalesce(json_agg(a.attname ORDER BY u.ord), '[]')::text FROM unnest(con.confkey) WITH ORDINALITY u(att, ord)
         JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = u.att),
-       con.confdeltype::text, con.confupdtype::text, coalesce(pg_get_expr(con.conbin, con.conrelid, true), '')
+       con.confdeltype::text, con.confupdtype::text, coalesce(pg_get_expr(con.conbin, con.conrelid, true), ''),
+       concat_ws(', ', CASE WHEN NOT con.convalidated THEN 'not valid' END, CASE WHEN con.condeferrable THEN 'deferrable' END,
+         CASE WHEN con.condeferred THEN 'initially deferred' END, CASE WHEN con.contype = 'c' AND con.connoinherit THEN 'not inherited' END,
+         CASE con.confmatchtype WHEN 'f' THEN 'match full' WHEN 'p' THEN 'match partial' END)
 FROM ` + wantedTables + `
 JOIN pg_constraint con ON con.conrelid = c.oid AND con.contype IN ('f', 'c')
 LEFT JOIN pg_class r ON r.oid = con.confrelid
@@ -186,17 +204,17 @@ ORDER BY c.relname, con.conname`
 
 func (i *inspection) constraints(ctx context.Context) error {
 	return i.each(ctx, constraintsQuery, func(rows *sql.Rows) error {
-		var table, name, kind, columns, ref, refColumns, onDelete, onUpdate, expr string
-		err := rows.Scan(&table, &name, &kind, &columns, &ref, &refColumns, &onDelete, &onUpdate, &expr)
+		var table, name, kind, columns, ref, refColumns, onDelete, onUpdate, expr, deviation string
+		err := rows.Scan(&table, &name, &kind, &columns, &ref, &refColumns, &onDelete, &onUpdate, &expr, &deviation)
 		t := i.byName[table]
 		if err != nil || t == nil {
 			return err
 		}
 		if kind == "c" {
-			t.Checks = append(t.Checks, &schema.Check{Name: name, Expr: expr})
+			t.Checks = append(t.Checks, &schema.Check{Name: name, Expr: expr, Deviation: deviation})
 			return nil
 		}
-		f := &schema.ForeignKey{Name: name, RefTable: ref, OnDelete: actionOf(onDelete), OnUpdate: actionOf(onUpdate)}
+		f := &schema.ForeignKey{Name: name, RefTable: ref, OnDelete: actionOf(onDelete), OnUpdate: actionOf(onUpdate), Deviation: deviation}
 		if err := json.Unmarshal([]byte(columns), &f.Columns); err != nil {
 			return err
 		}

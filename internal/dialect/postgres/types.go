@@ -190,6 +190,9 @@ func isTypeTail(rest string) bool {
 // canonicalType brings the spellings of one type together, in the words that
 // users write: varchar(20) and character varying(20) both become varchar(20).
 func canonicalType(phys string) string {
+	if base, collation, ok := cutCollation(phys); ok {
+		return canonicalType(base) + " collate " + collation
+	}
 	if strings.HasPrefix(phys, `"`) {
 		return phys
 	}
@@ -203,6 +206,20 @@ func canonicalType(phys string) string {
 		mods = "(" + mods + ")"
 	}
 	return base + mods + array
+}
+
+// cutCollation takes the collation, in quotes, off a type that has one.
+func cutCollation(phys string) (base, collation string, ok bool) {
+	const keyword = " collate "
+	i := strings.LastIndex(strings.ToLower(phys), keyword)
+	if i < 0 {
+		return "", "", false
+	}
+	collation = strings.TrimSpace(phys[i+len(keyword):])
+	if !strings.HasPrefix(collation, `"`) {
+		collation = quote(strings.ToLower(collation))
+	}
+	return strings.TrimSpace(phys[:i]), collation, true
 }
 
 func canonicalBase(base, mods, rest string) (string, string) {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"maps"
@@ -105,6 +106,9 @@ func (i *inspection) columns(ctx context.Context) error {
 		}
 		// GORM does not write NOT NULL at a key, and means it.
 		c.Nullable = !notNull && key == 0
+		if own := t.text.collations[foldASCII(c.Name)]; own != "" {
+			c.Physical += " collate " + own
+		}
 		c.Physical = canonicalType(c.Physical)
 		c.AutoIncrement = key > 0 && t.text.autoIncrement
 		if def.Valid && !strings.EqualFold(def.String, "null") {
@@ -175,15 +179,16 @@ func (i *inspection) indexes(ctx context.Context) error {
 }
 
 // nameUniques gives unique constraints, which SQLite calls sqlite_autoindex_…,
-// the names they have in the table's text, found by their columns.
+// the names they have in the table's text, found by their columns, and what else it
+// says of them.
 func (t *inspected) nameUniques() {
 	for _, x := range t.Indexes {
 		if !x.Constraint {
 			continue
 		}
 		for _, u := range t.text.uniques {
-			if u.Name != "" && slices.EqualFunc(u.Parts, x.Parts, func(a, b schema.IndexPart) bool { return strings.EqualFold(a.Column, b.Column) }) {
-				x.Name = u.Name
+			if (u.Name != "" || u.Deviation != "") && slices.EqualFunc(u.Parts, x.Parts, func(a, b schema.IndexPart) bool { return strings.EqualFold(a.Column, b.Column) }) {
+				x.Name, x.Deviation = cmp.Or(u.Name, x.Name), u.Deviation
 				break
 			}
 		}

@@ -8,19 +8,20 @@ import (
 )
 
 // parsed is what only the text of CREATE TABLE tells: SQLite has no API for the
-// names of constraints, for checks, or for AUTOINCREMENT.
+// names of constraints, for checks, for AUTOINCREMENT, or for collations.
 type parsed struct {
 	autoIncrement bool
 	uniques       []*schema.Index
 	checks        []*schema.Check
 	foreignKeys   []*schema.ForeignKey
+	collations    map[string]string // of columns, by their names in lower case
 }
 
 // parseTable reads the text of a CREATE TABLE that SQLite has stored.
 // https://www.sqlite.org/lang_createtable.html
 func parseTable(sql string) parsed {
 	tokens := tokenize(sql)
-	var p parsed
+	p := parsed{collations: map[string]string{}}
 	open := slices.IndexFunc(tokens, func(t token) bool { return t.is("(") })
 	if open < 0 {
 		return p
@@ -75,8 +76,12 @@ func (d *definition) read() {
 			continue // the name stands for what follows
 		case t.is("AUTOINCREMENT"):
 			d.out.autoIncrement = true
+		case t.is("COLLATE"):
+			d.out.collations[foldASCII(d.column)] = foldASCII(d.next().text)
 		case t.is("UNIQUE"):
-			d.out.uniques = append(d.out.uniques, &schema.Index{Name: d.name, Unique: true, Constraint: true, Parts: d.parts()})
+			x := &schema.Index{Name: d.name, Unique: true, Constraint: true, Parts: d.parts()}
+			x.Deviation = d.onConflict()
+			d.out.uniques = append(d.out.uniques, x)
 		case t.is("CHECK"):
 			d.check()
 		case t.is("FOREIGN"):
@@ -150,7 +155,41 @@ func (d *definition) foreignKey(columns []string) {
 			f.OnUpdate = action
 		}
 	}
+	f.Deviation = d.deferred()
 	d.out.foreignKeys = append(d.out.foreignKeys, f)
+}
+
+// deferred reads what makes a foreign key wait for the end of the transaction, which
+// DEFERRABLE alone does not: https://www.sqlite.org/foreignkeys.html#fk_deferred
+func (d *definition) deferred() string {
+	for d.peek().is("MATCH") { // which SQLite reads and does not heed
+		d.i += 2
+	}
+	if !d.peek().is("DEFERRABLE") {
+		return ""
+	}
+	d.next()
+	if !d.peek().is("INITIALLY") {
+		return ""
+	}
+	d.next()
+	if d.next().is("DEFERRED") {
+		return "deferrable, initially deferred"
+	}
+	return ""
+}
+
+// onConflict reads what becomes of a row that breaks a constraint, unless that is
+// an error: https://www.sqlite.org/lang_conflict.html
+func (d *definition) onConflict() string {
+	if !d.peek().is("ON") {
+		return ""
+	}
+	d.i += 2
+	if how := d.next(); !how.is("ABORT") {
+		return "on conflict " + strings.ToLower(how.text)
+	}
+	return ""
 }
 
 func (d *definition) action() schema.Action {

@@ -176,7 +176,13 @@ func affinity(phys string) affinityKind {
 	return affNumeric
 }
 
-// canonicalType is a type's spelling without case and superfluous spaces.
+// canonicalType is a type's spelling without case, superfluous spaces, the quotes of
+// a collation, and the collation that goes without saying:
+// https://www.sqlite.org/datatype3.html#collating_sequences
 func canonicalType(phys string) string {
-	return strings.Join(strings.Fields(strings.ToLower(phys)), " ")
+	text := strings.Join(strings.Fields(strings.ToLower(phys)), " ")
+	if base, collation, ok := strings.Cut(text, " collate "); ok {
+		text = base + " collate " + strings.Trim(collation, "\"'`[]")
+	}
+	return strings.TrimSuffix(text, " collate binary")
 }

@@ -82,10 +82,11 @@ func TestParsesWhatPeopleWrite(t *testing.T) {
 	assert.True(t, p.autoIncrement)
 	assert.Equal(t, []*schema.Check{{Name: "ck", Expr: "[a b] <> ')' /* ( */"}, {Expr: "p > 1 AND (p < 9)"}}, p.checks)
 	assert.Equal(t, []*schema.ForeignKey{
-		{Name: "f1", Columns: []string{"p"}, RefTable: "parents", RefColumns: []string{"id"}, OnDelete: schema.SetNull},
+		{Name: "f1", Columns: []string{"p"}, RefTable: "parents", RefColumns: []string{"id"}, OnDelete: schema.SetNull, Deviation: "deferrable, initially deferred"},
 		{Columns: []string{"p", "id"}, RefTable: "other", OnUpdate: schema.Cascade, OnDelete: schema.SetDefault},
 	}, p.foreignKeys)
 	require.Len(t, p.uniques, 2)
+	assert.Empty(t, p.uniques[0].Deviation)
 	assert.Equal(t, []schema.IndexPart{{Column: "p"}}, p.uniques[0].Parts)
 	assert.Equal(t, "u`2", p.uniques[1].Name)
 	assert.Equal(t, []schema.IndexPart{{Column: "a b", Desc: true}, {Column: "p"}}, p.uniques[1].Parts)
@@ -93,6 +94,25 @@ func TestParsesWhatPeopleWrite(t *testing.T) {
 	parts, where := indexTexts("CREATE UNIQUE INDEX i ON t (lower(a), b DESC) WHERE b > 3")
 	assert.Equal(t, []string{"lower(a)", "b DESC"}, parts)
 	assert.Equal(t, "b > 3", where)
+}
+
+func TestParsesWhatWeakens(t *testing.T) {
+	t.Parallel()
+	p := parseTable("CREATE TABLE t (A text COLLATE NOCASE UNIQUE ON CONFLICT REPLACE REFERENCES p (a) MATCH FULL NOT DEFERRABLE INITIALLY DEFERRED, " +
+		"b text COLLATE [RTRIM] REFERENCES p DEFERRABLE, c int REFERENCES p DEFERRABLE INITIALLY IMMEDIATE NOT NULL, UNIQUE (b) ON CONFLICT ABORT)")
+	assert.Equal(t, map[string]string{"a": "nocase", "b": "rtrim"}, p.collations)
+	require.Len(t, p.uniques, 2)
+	assert.Equal(t, "on conflict replace", p.uniques[0].Deviation)
+	assert.Empty(t, p.uniques[1].Deviation)
+	for _, f := range p.foreignKeys {
+		assert.Empty(t, f.Deviation, f.Columns)
+	}
+	require.Len(t, p.foreignKeys, 3)
+	for want, phys := range map[string]string{
+		"text collate nocase": "TEXT  COLLATE \"NoCase\"", "text": "text COLLATE BINARY", "varchar(10)": "VARCHAR(10)",
+	} {
+		assert.Equal(t, want, canonicalType(phys))
+	}
 }
 
 func FuzzParseTable(f *testing.F) {
