@@ -28,6 +28,8 @@ func written(x any) string {
 		return "(" + x.Value + ")"
 	case *ast.NumericLiteral:
 		return "(" + x.Value + ")"
+	case *ast.NullLiteral:
+		return "NULL"
 	case *ast.ParenthesisExpression:
 		return written(x.Expression)
 	case *ast.BooleanParenthesisExpression:

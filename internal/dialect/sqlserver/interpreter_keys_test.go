@@ -159,6 +159,9 @@ func (i *interpreter) execute(e *ast.ExecuteSpecification) error {
 		if name == "sp_rename" && len(positional) == 3 {
 			return i.rename(splitName(positional[0]), positional[1], positional[2])
 		}
+		for n, v := range positional { // the order of the procedure's parameters
+			named[[]string{"@name", "@value", "@level0type", "@level0name", "@level1type", "@level1name", "@level2type", "@level2name"}[n]] = v
+		}
 		return i.property(name, named)
 	}
 	return fmt.Errorf("%w: %T", errNotPlanned, e.ExecutableEntity)
