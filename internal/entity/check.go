@@ -26,6 +26,7 @@ type pass struct {
 	manifests map[string]*Manifest // of other modules, by path
 	problems  problems
 	unread    []string     // warnings of structs in files that go build leaves out
+	dubious   []string     // warnings of tags that GORM does not understand
 	judged    []judged     // the exported structs that were looked at
 	quiet     int          // > 0 while a struct of another module is read
 	stack     []types.Type // the embedded structs being read, from the outside in

@@ -63,6 +63,7 @@ type fieldDecl struct {
 // parseField is GORM's Schema.ParseField.
 func (p *pass) parseField(m *model, d fieldDecl) *field {
 	f := newField(m, d)
+	p.doubtTag(f)
 	p.readLockTag(f)
 	if f.ignored() {
 		f.permitted, f.dataType, f.gormDataType = false, "", ""

@@ -164,7 +164,7 @@ func (p *pass) run() *Result {
 	return &Result{
 		Module: p.w.own.Version, Schema: s, Requires: slices.Sorted(maps.Keys(p.requires)),
 		Extensions: extensions, LeaveAlone: p.opts.manifest.LeaveAlone,
-		Warnings: append(warnings(judgements), p.unread...), Judgements: judgements,
+		Warnings: slices.Concat(warnings(judgements), p.unread, p.dubious), Judgements: judgements,
 	}
 }
 
