@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # readme.sh: puts the preview of a real run of the demo into the README, between
-# the marks.
+# the marks. With "check" it only tells whether the README shows what the demo
+# prints, times apart.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=$(mktemp)
@@ -24,4 +25,12 @@ awk -v demo="$out" '
   /^<!-- \/preview/ { skip = 0 }
   !skip { print }
 ' README.md >"$out.new"
-cp "$out.new" README.md
+if [[ ${1:-} != check ]]; then
+  cp "$out.new" README.md
+  exit
+fi
+timeless() { sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} UTC/(time)/' "$1"; }
+if ! diff <(timeless README.md) <(timeless "$out.new"); then
+  echo "the README does not show what the demo prints: run make readme" >&2
+  exit 1
+fi
