@@ -63,13 +63,19 @@ func TestSQLServerAutoMigrate(t *testing.T) {
 		require.NoError(t, os.WriteFile(written, txtar.Format(got), 0o644))
 		return
 	}
-	want, err := os.ReadFile(written)
+	want, err := txtar.ParseFile(written)
 	require.NoError(t, err)
-	assert.Equal(t, string(want), string(txtar.Format(got)), "-update, and read the difference")
+	require.Len(t, want.Files, len(got.Files), "-update, and read the difference")
+	for i, f := range got.Files { // GORM keeps relations in maps: it goes on in another order each time
+		assert.Equal(t, want.Files[i].Name, f.Name)
+		assert.ElementsMatch(t, strings.Split(string(want.Files[i].Data), batchEnd), strings.Split(string(f.Data), batchEnd), "%s: -update, and read the difference", f.Name)
+	}
 }
 
+const batchEnd = "\nGO\n"
+
 func batches(list []string) []byte {
-	return []byte(strings.Join(list, "\nGO\n") + "\nGO\n")
+	return []byte(strings.Join(list, batchEnd) + batchEnd)
 }
 
 // recorded is what AutoMigrate sends to change an empty database.
@@ -112,10 +118,23 @@ func (r *recorder) ExecContext(_ context.Context, query string, args []driver.Na
 		n, _ := strconv.Atoi(p[2:])
 		return "N'" + strings.ReplaceAll(fmt.Sprint(args[n-1].Value), "'", "''") + "'"
 	})
-	if !slices.Contains(r.sent, query) {
+	if query = sortedConstraints(query); !slices.Contains(r.sent, query) {
 		r.sent = append(r.sent, query)
 	}
 	return driver.ResultNoRows, nil
+}
+
+// sortedConstraints puts the constraints of a CREATE TABLE into an order: GORM
+// keeps them in maps.
+func sortedConstraints(query string) string {
+	const begins = `,CONSTRAINT "`
+	head, tail, found := strings.Cut(query, begins)
+	if !found || !strings.HasPrefix(query, "CREATE TABLE") {
+		return query
+	}
+	list := strings.Split(strings.TrimSuffix(tail, ")"), begins)
+	slices.Sort(list)
+	return head + begins + strings.Join(list, begins) + ")"
 }
 
 // QueryContext answers what the migrator asks before it makes anything.

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
 
-	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/diff"
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
@@ -38,6 +37,8 @@ func TestAutoMigrate(t *testing.T) {
 			t.Run(strings.TrimSuffix(theirs.Name, ".gorm"), func(t *testing.T) {
 				if p.name == "the simulation" {
 					p.d = simulated().dialect()
+				} else if why := refused(t, p, qualified(string(theirs.Data))); why != nil {
+					t.Skipf("SKIPPED, NOT TESTED: AutoMigrate fails on this server itself: %v", why)
 				}
 				byGorm := carriedOut(t, p, p.target(t), qualified(string(theirs.Data)))
 				if p.name == "the simulation" {
@@ -57,13 +58,31 @@ func TestAutoMigrate(t *testing.T) {
 	})
 }
 
+// refused tries batches out in a scratch: some of the fixtures are made for other
+// engines' functions and for newer servers' types, which the simulation takes as
+// they are.
+func refused(t *testing.T, p proving, batches string) error {
+	t.Helper()
+	s, err := p.d.Scratch(t.Context(), parsed(t, p.target(t)))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close(t.Context())) }()
+	for _, b := range split(batches) {
+		if _, err := s.ExecContext(t.Context(), b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func split(batches string) []string {
+	return strings.Split(strings.TrimSuffix(batches, "\nGO\n"), "\nGO\n")
+}
+
 // carriedOut is what a tenant has after batches with GO between them.
 func carriedOut(t *testing.T, p proving, url, batches string) *schema.Schema {
 	t.Helper()
-	executed(t, p, url, strings.Split(strings.TrimSuffix(batches, "\nGO\n"), "\nGO\n")...)
-	target, err := dialect.ParseTarget(url)
-	require.NoError(t, err)
-	s, err := p.d.Open(t.Context(), target)
+	executed(t, p, url, split(batches)...)
+	s, err := p.d.Open(t.Context(), parsed(t, url))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
 	tables, err := p.d.Tables(t.Context(), s)
