@@ -2,6 +2,7 @@ package mysql_test
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"fmt"
 	"net/url"
@@ -297,6 +298,34 @@ func TestAStatementTimeoutLeavesTheSession(t *testing.T) {
 
 // TestFaultsAtEveryOperation breaks an execution at each of its operations: what
 // ran is there in order, and the lock is free.
+// TestATimeoutIsNobodyElses: a statement that ends just as its time does is not said
+// to have been killed by somebody, and neither is the one after it.
+func TestATimeoutIsNobodyElses(t *testing.T) {
+	each(t, func(t *testing.T, server enginetest.Server, opts ...mysql.Option) {
+		s := open(t, enginetest.FreshDatabase(t, server), opts...)
+		late := 0
+		for i := range 300 {
+			tx, err := s.Begin(t.Context(), dialect.TxOptions{StatementTimeout: time.Duration(200+10*i) * time.Microsecond})
+			for range 3 {
+				if err == nil {
+					err = dialect.QueryText(t.Context(), tx, "SELECT BENCHMARK(300, SHA2('a', 512))", func([]sql.NullString) error { return nil })
+				}
+				if err == nil {
+					_, err = tx.ExecContext(t.Context(), "SET @a = 1")
+				}
+			}
+			if err != nil {
+				late++
+				require.Equal(t, "STATEMENT_TIMEOUT", fault.ReasonOf(mysql.New(opts...).Classify(err)), "%v", err)
+			}
+			if tx != nil {
+				require.NoError(t, tx.Rollback(t.Context()))
+			}
+		}
+		assert.NotZero(t, late)
+	})
+}
+
 func TestFaultsAtEveryOperation(t *testing.T) {
 	each(t, func(t *testing.T, server enginetest.Server, opts ...mysql.Option) {
 		for _, mode := range faultdb.Modes() {

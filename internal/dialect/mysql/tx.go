@@ -7,7 +7,6 @@ import (
 	"database/sql/driver"
 	"encoding/hex"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
@@ -148,19 +147,29 @@ func (t *tx) tryLock(ctx context.Context) (bool, error) {
 
 func (t *tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	var res sql.Result
-	err := t.bounded(func() (err error) { //nolint:contextcheck // what kills it has a connection and a time of its own
+	late, err := t.bounded(func() (err error) { //nolint:contextcheck // what kills it has a connection and a time of its own
 		res, err = t.s.ExecContext(ctx, query, args...)
 		return err
 	})
+	if late && err == nil { // it had ended before it was killed: let the next one be spared
+		_, err = t.s.ExecContext(ctx, "DO 0")
+		if numberOf(err) == interrupted {
+			err = nil
+		}
+	}
 	return res, err
 }
 
 func (t *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	var rows *sql.Rows
-	err := t.bounded(func() (err error) { //nolint:contextcheck // what kills it has a connection and a time of its own
+	late, err := t.bounded(func() (err error) { //nolint:contextcheck // what kills it has a connection and a time of its own
 		rows, err = t.s.QueryContext(ctx, query, args...) //nolint:rowserrcheck,sqlclosecheck // the caller reads and closes them
 		return err
 	})
+	if late && err == nil { // it was killed as its rows began to come
+		_ = rows.Close()
+		return nil, t.tooLong()
+	}
 	return rows, err
 }
 
@@ -168,27 +177,30 @@ func (t *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.
 const interrupted = 1317
 
 // bounded ends a statement after the time it has. MySQL bounds only SELECT by
-// itself, so the statement is killed from a second connection.
-func (t *tx) bounded(run func() error) error {
+// itself, so the statement is killed from a second connection. late tells that it
+// was, which may have come too late for it.
+func (t *tx) bounded(run func() error) (late bool, err error) {
 	if t.opts.StatementTimeout <= 0 {
-		return run()
+		return false, run()
 	}
-	var late atomic.Bool
 	over := make(chan struct{})
 	timer := time.AfterFunc(t.opts.StatementTimeout, func() {
 		defer close(over)
-		late.Store(true)
 		t.s.kill("QUERY")
 	})
-	err := run()
-	if !timer.Stop() {
+	err = run()
+	if late = !timer.Stop(); late {
 		<-over // so that it cannot hit the next statement
 	}
-	if late.Load() && numberOf(err) == interrupted {
-		return fault.New(fault.Deadline, "STATEMENT_TIMEOUT", "the statement took longer than %s", t.opts.StatementTimeout).
-			Suggest("allow a longer statement timeout, or run it when the table is quieter")
+	if late && numberOf(err) == interrupted {
+		err = t.tooLong()
 	}
-	return err
+	return late, err
+}
+
+func (t *tx) tooLong() error {
+	return fault.New(fault.Deadline, "STATEMENT_TIMEOUT", "the statement took longer than %s", t.opts.StatementTimeout).
+		Suggest("allow a longer statement timeout, or run it when the table is quieter")
 }
 
 // Commit implements dialect.Tx: it gives the lock back. There is nothing left to
