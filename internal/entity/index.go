@@ -167,8 +167,7 @@ func (p *pass) indexPart(f *field, tag string, settings map[string]string) (inde
 	default:
 		p.reportField(f, "sort is asc or desc", "the index order %q is not known", settings["SORT"])
 	}
-	if expr := settings["EXPRESSION"]; expr != "" {
-		part.Expr = expr
+	if expr := settings["EXPRESSION"]; expr != "" && !p.expressionPart(f, expr, &part) {
 		return part, true
 	}
 	if !p.indexable(f, tag) {

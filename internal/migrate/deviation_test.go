@@ -175,3 +175,32 @@ func TestATypeWithItsCollation(t *testing.T) {
 		})
 	}
 }
+
+// TestAnIndexExpressionThatIsAColumn: GORM passes the words at a column on as an
+// expression, and engines keep the column.
+func TestAnIndexExpressionThatIsAColumn(t *testing.T) {
+	t.Parallel()
+	proxy := "file://" + t.TempDir()
+	source := "package shop\n\ntype Word struct {\n\tID   uint64\n\tText string `gorm:\"size:50;index:idx_text,expression:%s\"`\n}\n"
+	forms := map[dialect.Engine][]string{
+		dialect.Postgres: {"text varchar_pattern_ops", `text COLLATE \\\"C\\\" DESC`, "lower(text) desc", "text text_ops"},
+		dialect.MySQL:    {"text(10)", "text ( 10 ) DESC", "(lower(text))"},
+		dialect.MariaDB:  {"text(10)"},
+		dialect.SQLite:   {"text COLLATE NOCASE", `\\\"text\\\" desc`, "lower(text)", "text IS NULL"},
+	}
+	for engine, list := range forms {
+		for i, form := range list {
+			publishModule(t, proxy, shop, fmt.Sprintf("v1.%d.0-%s", i, engine), fmt.Sprintf(source, form))
+		}
+	}
+	eachScratch(t, func(t *testing.T, e scratched) {
+		s := keeperService(t, proxy)
+		for i, form := range forms[e.d.Engine()] {
+			url := e.target(t)
+			_, err := execute(t, s, url, fmt.Sprintf("v1.%d.0-%s", i, e.d.Engine()), strategy.Safe)
+			if assert.NoError(t, err, form) {
+				assert.Empty(t, clauses(drift(t, s, url).Differences), form)
+			}
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -248,17 +249,17 @@ func deviating(model, built *schema.Schema) {
 		}
 		for _, x := range t.Indexes {
 			if same := b.Index(x.Name); same != nil {
-				same.Deviation = x.Deviation
+				same.Deviation = cmp.Or(x.Deviation, same.Deviation)
 			}
 		}
 		for _, f := range t.ForeignKeys {
 			if same := b.ForeignKey(f.Name); same != nil {
-				same.Deviation = f.Deviation
+				same.Deviation = cmp.Or(f.Deviation, same.Deviation)
 			}
 		}
 		for _, k := range t.Checks {
 			if same := b.Check(k.Name); same != nil {
-				same.Deviation = k.Deviation
+				same.Deviation = cmp.Or(k.Deviation, same.Deviation)
 			}
 		}
 	}

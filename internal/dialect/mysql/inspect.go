@@ -159,7 +159,7 @@ func (i *inspection) defaultOf(def sql.NullString, extra string) *schema.Default
 
 const indexesQuery = `
 SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE = 0, COALESCE(COLUMN_NAME, ''), COALESCE(COLLATION, '') = 'D', COALESCE(SUB_PART, 0),
-       INDEX_TYPE, INDEX_COMMENT, EXPRESSION, HIDDEN
+       INDEX_TYPE, INDEX_COMMENT, EXPRESSION, SHOWN
 FROM {STATISTICS} s
 ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX`
 
@@ -168,8 +168,7 @@ func (i *inspection) indexes(ctx context.Context) error {
 	if !i.d.server.expressionIndexes() {
 		query = strings.Replace(query, "EXPRESSION", "''", 1)
 	}
-	column, hidden := i.d.server.hiddenIndexes()
-	query = strings.Replace(query, "HIDDEN", column, 1)
+	_, hidden := i.d.server.hiddenIndexes()
 	return i.each(ctx, query, func(rows *sql.Rows) error {
 		var table, shown string
 		var expr sql.NullString

@@ -24,7 +24,7 @@ type view struct {
 
 func (d *Dialect) viewsRead() []view {
 	hidden, _ := d.server.hiddenIndexes()
-	more := ", " + hidden
+	more := ", " + hidden + " AS SHOWN"
 	if d.server.expressionIndexes() {
 		more += ", EXPRESSION"
 	}

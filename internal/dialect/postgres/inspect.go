@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
@@ -27,7 +29,36 @@ func (d *Dialect) Inspect(ctx context.Context, q dialect.Querier, tables []strin
 
 // Compare implements dialect.Inspector.
 func (*Dialect) Compare(promised, found *schema.Table) []string {
-	return dialect.Comparison{Type: canonicalType, Method: "btree"}.Compare(promised, found)
+	return dialect.Comparison{Type: canonicalType, Method: "btree"}.Compare(classed(promised, found), found)
+}
+
+// opClass is an index expression that is a column with its operator class, which
+// the catalogue tells of as of a column: "name gin_trgm_ops".
+var opClass = regexp.MustCompile(`^"?([^"\s]+)"?\s+([A-Za-z_][A-Za-z0-9_]*_ops)$`)
+
+// classed is a promised table with its indexes' operator classes said as an
+// inspection says them, which passes over those that a type has anyway.
+func classed(t, found *schema.Table) *schema.Table {
+	if t == nil || found == nil || !slices.ContainsFunc(t.Indexes, hasClass) {
+		return t
+	}
+	t = t.Clone()
+	for _, x := range t.Indexes {
+		for i, part := range x.Parts {
+			if m := opClass.FindStringSubmatch(part.Expr); m != nil && t.Column(m[1]) != nil {
+				x.Parts[i].Column, x.Parts[i].Expr = m[1], ""
+				said := m[1] + " of class " + m[2]
+				if f := found.Index(x.Name); f != nil && strings.Contains(f.Deviation, said) {
+					x.Deviation = strings.TrimPrefix(x.Deviation+", "+said, ", ")
+				}
+			}
+		}
+	}
+	return t
+}
+
+func hasClass(x *schema.Index) bool {
+	return slices.ContainsFunc(x.Parts, func(p schema.IndexPart) bool { return opClass.MatchString(p.Expr) })
 }
 
 type inspection struct {
