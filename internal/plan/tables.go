@@ -68,7 +68,8 @@ func (o *orderer) splitLate(t *schema.Table, ready func(string) bool) *schema.Ta
 }
 
 // dropAll places the removed tables so that a table goes before those it
-// refers to. A foreign key that closes a cycle is removed beforehand.
+// refers to. A foreign key that closes a cycle, or that stands in the way of what
+// is changed before tables go, is removed beforehand.
 func (o *orderer) dropAll() {
 	const visiting, done = 1, 2
 	state := make(map[string]int, len(o.dropped))
@@ -77,6 +78,9 @@ func (o *orderer) dropAll() {
 	for _, name := range slices.Sorted(maps.Keys(o.dropped)) {
 		for _, f := range o.dropped[name].ForeignKeys {
 			referring[f.RefTable] = append(referring[f.RefTable], name)
+			if o.dropped[f.RefTable] == nil && !o.caps.AltersByCopy && o.losesKey(f) {
+				o.cut(o.dropped[name], f.RefTable)
+			}
 		}
 	}
 	var visit func(name string)
@@ -100,6 +104,37 @@ func (o *orderer) dropAll() {
 			visit(name)
 		}
 	}
+}
+
+// losesKey tells whether the plan takes away, or gives another type, what a
+// foreign key leads to in a table that stays.
+func (o *orderer) losesKey(f *schema.ForeignKey) bool {
+	return slices.ContainsFunc(o.items, func(it item) bool {
+		c := it.change
+		switch {
+		case c.Table != f.RefTable || c.From == nil:
+			return false
+		case c.Kind == diff.PrimaryKey:
+			return sameSet(c.From.PrimaryKey, f.RefColumns)
+		case c.Kind == diff.Index:
+			return c.Verb == diff.Drop && c.From.Index.Unique && sameSet(indexed(c.From.Index), f.RefColumns)
+		case c.Kind == diff.Column:
+			return slices.Contains(f.RefColumns, c.Name) && (c.Verb == diff.Drop || c.Verb == diff.Alter && c.Aspect == diff.AspectType)
+		}
+		return false
+	})
+}
+
+func indexed(x *schema.Index) []string {
+	out := make([]string, len(x.Parts))
+	for i, p := range x.Parts {
+		out[i] = p.Column
+	}
+	return out
+}
+
+func sameSet(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // cut removes child's foreign keys to parent before any table goes.
