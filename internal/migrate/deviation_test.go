@@ -204,3 +204,24 @@ func TestAnIndexExpressionThatIsAColumn(t *testing.T) {
 		}
 	})
 }
+
+// TestAGeneratedColumnInThePlaceOfAPlainOne: PostgreSQL cannot alter it back by
+// its type, so no SQL is offered that would not help.
+func TestAGeneratedColumnInThePlaceOfAPlainOne(t *testing.T) {
+	t.Parallel()
+	proxy := "file://" + t.TempDir()
+	publishModule(t, proxy, shop, "v1.0.0", club)
+	for _, server := range enginetest.Postgres(t) {
+		t.Run(server.Name, func(t *testing.T) {
+			t.Parallel()
+			_, url := enginetest.UnusedSchema(t, server)
+			s := keeperService(t, proxy)
+			mustExecute(t, s, url, "v1.0.0", strategy.Safe)
+			run(t, url, "ALTER TABLE members DROP rank, ADD rank bigint GENERATED ALWAYS AS (club_id * 2) STORED", "CREATE INDEX idx_rank ON members (rank)")
+			r := drift(t, s, url)
+			require.Equal(t, []string{"members: column rank has another type"}, clauses(r.Differences))
+			assert.Empty(t, r.Differences[0].Restore)
+			assert.Empty(t, r.Restore)
+		})
+	}
+}

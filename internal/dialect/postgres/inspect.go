@@ -61,6 +61,9 @@ func hasClass(x *schema.Index) bool {
 	return slices.ContainsFunc(x.Parts, func(p schema.IndexPart) bool { return opClass.MatchString(p.Expr) })
 }
 
+// generatedAlways follows the type of a column that the server computes.
+const generatedAlways = " generated always as ("
+
 type inspection struct {
 	q      dialect.Querier
 	names  string
@@ -143,7 +146,7 @@ func (i *inspection) columns(ctx context.Context) error {
 		}
 		c.Physical, c.Nullable = canonicalType(format), !notNull
 		if generated != "" {
-			c.Physical += " generated always as (" + def + ") " + map[string]string{"s": "stored", "v": "virtual"}[generated]
+			c.Physical += generatedAlways + def + ") " + map[string]string{"s": "stored", "v": "virtual"}[generated]
 			def = ""
 		}
 		if def != "" && !strings.HasPrefix(def, "NULL::") && !c.AutoIncrement {

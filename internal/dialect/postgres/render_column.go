@@ -8,6 +8,7 @@ import (
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/dialect/internal/atlas"
 	"github.com/lockstepdb/lockstep/internal/diff"
+	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
@@ -17,6 +18,9 @@ type columnAlter struct {
 	aspects  map[diff.Aspect]bool
 }
 
+// isGenerated tells of a column that was found in a database; no entity declares one.
+func isGenerated(c *schema.Column) bool { return strings.Contains(c.Physical, generatedAlways) }
+
 func (r *render) alterColumn(c diff.Change) error {
 	if c.Kind != diff.Column {
 		return nil
@@ -25,6 +29,10 @@ func (r *render) alterColumn(c diff.Change) error {
 	case diff.Add:
 		r.addColumn(r.current(c.Name, c.To))
 	case diff.Alter:
+		if c.Aspect == diff.AspectType && isGenerated(c.From.Column) && !isGenerated(c.To.Column) {
+			return fault.New(fault.Unsupported, "GENERATED_COLUMN", "column %s of %s is computed by the server and cannot become one that applications write", c.Name, r.name).
+				Suggest("a stored one keeps its values with ALTER TABLE %s ALTER COLUMN %s DROP EXPRESSION; drop and add any other", quote(r.name), quote(c.Name))
+		}
 		a := r.merged[c.Name]
 		if a == nil {
 			a = &columnAlter{to: r.current(c.Name, c.To), from: r.previous(c), aspects: map[diff.Aspect]bool{}}
