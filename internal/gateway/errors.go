@@ -37,6 +37,15 @@ func handleError(
 	runtime.DefaultHTTPErrorHandler(ctx, mux, m, challenger{w}, r, err)
 }
 
+// streamError gives an error in the middle of a stream its details, where the gateway's
+// own call ended before the server could say why: a deadline, a caller that left.
+func streamError(_ context.Context, err error) *grpcstatus.Status {
+	if st := grpcstatus.Convert(err); len(st.Details()) > 0 {
+		return st
+	}
+	return status.Of(status.Fault(err))
+}
+
 // challenger names the scheme that an unauthenticated caller should use, where
 // the runtime would put the error's message.
 type challenger struct{ http.ResponseWriter }

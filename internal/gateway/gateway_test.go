@@ -32,6 +32,7 @@ const request = `{"modules": {"refs": [{"path": "example.com/crm", "query": "v1"
 type fakeMigrator struct {
 	migrate.Migrator
 	failure *fault.Error
+	endless bool // an execution goes on until it is given up
 }
 
 func (f fakeMigrator) Preview(context.Context, migrate.Request) (*migrate.Preview, error) {
@@ -42,10 +43,14 @@ func (f fakeMigrator) Preview(context.Context, migrate.Request) (*migrate.Previe
 }
 
 func (f fakeMigrator) Execute(
-	_ context.Context, _ migrate.ExecuteRequest, progress func(migrate.Event),
+	ctx context.Context, _ migrate.ExecuteRequest, progress func(migrate.Event),
 ) (*migrate.Result, error) {
 	progress(migrate.Event{Phase: migrate.PhasePlanning})
 	progress(migrate.Event{Phase: migrate.PhaseLocking})
+	if f.endless {
+		<-ctx.Done()
+		return nil, fault.Wrap(ctx.Err(), fault.Deadline, "DEADLINE_EXCEEDED", "over")
+	}
 	if f.failure != nil {
 		return &migrate.Result{Outcome: migrate.OutcomeRolledBack, Error: f.failure}, f.failure
 	}
@@ -130,6 +135,22 @@ func TestFailedExecuteEndsWithAnError(t *testing.T) {
 	assert.Contains(t, lines[3], `"error"`)
 	assert.Contains(t, lines[3], "DUPLICATES")
 	assert.Contains(t, lines[3], "merge them")
+}
+
+// TestAStreamWhoseDeadlinePassesSaysSo: the gateway's own call ends first, without the
+// server's details.
+func TestAStreamWhoseDeadlinePassesSaysSo(t *testing.T) {
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, serve(t, fakeMigrator{endless: true})+"/v1/migrations:execute", strings.NewReader(request))
+	require.NoError(t, err)
+	req.Header.Set("Grpc-Timeout", "200m")
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, resp.Body.Close()) }()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(body)), "\n")
+	assert.Contains(t, lines[len(lines)-1], `"reason":"DEADLINE_EXCEEDED"`)
+	assert.Contains(t, lines[len(lines)-1], `"kind":"deadline"`)
 }
 
 func TestErrorsAreStatusesWithReasons(t *testing.T) {
