@@ -40,6 +40,7 @@ func (s *session) Begin(ctx context.Context, opts dialect.TxOptions) (dialect.Tx
 	if err := t.prepare(ctx); err != nil {
 		return nil, t.abandon(ctx, err)
 	}
+	s.in = t
 	return t, nil
 }
 
@@ -135,10 +136,11 @@ func (t *tx) prepare(ctx context.Context) error {
 	if err := t.refuseLosses(ctx); err != nil {
 		return err
 	}
-	var err error
-	if t.views, err = brokenViews(ctx, t.s); err != nil {
+	names, triggers, err := dependents(ctx, t.s.conn)
+	if err != nil {
 		return err
 	}
-	t.orphans, err = orphans(ctx, t.s)
+	t.keys = newKeys(t.s.conn, triggers)
+	t.views, err = brokenViews(ctx, t.s.conn, names)
 	return err
 }

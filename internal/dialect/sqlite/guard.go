@@ -66,15 +66,19 @@ func jsonList(items []string) string {
 
 // checks run before a commit.
 func (t *tx) checks(ctx context.Context) error {
-	now, err := orphans(ctx, t.s)
+	worse, err := t.keys.worse(ctx)
 	if err != nil {
 		return err
 	}
-	if worse := moreOrphans(t.orphans, now); len(worse) > 0 {
+	if len(worse) > 0 {
 		return fault.New(fault.Refused, "DATA_ORPHAN", "rows of %s refer to rows that do not exist", strings.Join(worse, ", ")).
 			Suggest("remove the rows that refer to nothing, or bring what they refer to, and execute again")
 	}
-	views, err := brokenViews(ctx, t.s)
+	names, _, err := dependents(ctx, t.s.conn)
+	if err != nil {
+		return err
+	}
+	views, err := brokenViews(ctx, t.s.conn, names)
 	if err != nil {
 		return err
 	}
@@ -95,10 +99,9 @@ func (t *tx) checks(ctx context.Context) error {
 // are no key: SQLite cannot even count then.
 const mismatch = 1
 
-// orphans counts, for each table that has some, the rows that refer to nothing. If
-// there are any, it counts for every table with foreign keys (0 included), so that
-// those can be told apart that come to be: https://www.sqlite.org/pragma.html#pragma_foreign_key_check
-func orphans(ctx context.Context, q dialect.Querier) (map[string]int, error) {
+// orphans counts everywhere the rows that refer to nothing, for each table with
+// foreign keys (0 included), unless there are none and that is enough.
+func orphans(ctx context.Context, q dialect.Querier, named bool) (map[string]int, error) {
 	out := map[string]int{}
 	err := scanEach(ctx, q, `SELECT "table", count(*) FROM pragma_foreign_key_check GROUP BY 1`, nil, func(rows *sql.Rows) error {
 		var name string
@@ -108,7 +111,7 @@ func orphans(ctx context.Context, q dialect.Querier) (map[string]int, error) {
 		return err
 	})
 	counted := err == nil
-	if counted && len(out) == 0 || !counted && primaryCode(err) != codeError {
+	if counted && len(out) == 0 && !named || !counted && primaryCode(err) != codeError {
 		return out, err
 	}
 	var tables []string
@@ -172,18 +175,25 @@ func moreOrphans(before, now map[string]int) []string {
 	return worse
 }
 
-// brokenViews returns the views that SQLite cannot prepare.
-func brokenViews(ctx context.Context, q dialect.Querier) (map[string]bool, error) {
-	var views []string
-	err := scanEach(ctx, q, "SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY 1", nil, func(rows *sql.Rows) error {
-		var name string
-		err := rows.Scan(&name)
-		views = append(views, name)
+// dependents returns the views, sorted, and the tables and views that have triggers,
+// folded.
+func dependents(ctx context.Context, q dialect.Querier) (views []string, triggers map[string]bool, err error) {
+	triggers = map[string]bool{}
+	err = scanEach(ctx, q, "SELECT type, name, tbl_name FROM sqlite_master WHERE type IN ('view', 'trigger') ORDER BY name", nil, func(rows *sql.Rows) error {
+		var kind, name, table string
+		err := rows.Scan(&kind, &name, &table)
+		if kind == "view" {
+			views = append(views, name)
+		} else {
+			triggers[foldASCII(table)] = true
+		}
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
+	return views, triggers, err
+}
+
+// brokenViews returns the views that SQLite cannot prepare.
+func brokenViews(ctx context.Context, q dialect.Querier, views []string) (map[string]bool, error) {
 	out := map[string]bool{}
 	for _, v := range views {
 		err := scanEach(ctx, q, "SELECT 1 FROM "+quote(v)+" LIMIT 0", nil, func(*sql.Rows) error { return nil })

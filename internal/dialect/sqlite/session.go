@@ -32,6 +32,7 @@ type session struct {
 	conn    *sql.Conn
 	file    os.FileInfo // of the open file; nil while in memory
 	version dialect.Version
+	in      *tx // the execution that is open
 }
 
 // Open implements dialect.Connector.
@@ -127,6 +128,9 @@ func (s *session) ExecContext(ctx context.Context, query string, args ...any) (s
 	if s.conn == nil {
 		return nil, sql.ErrConnDone
 	}
+	if err := s.expect(ctx, query); err != nil {
+		return nil, err
+	}
 	return s.conn.ExecContext(ctx, query, args...)
 }
 
@@ -134,7 +138,18 @@ func (s *session) QueryContext(ctx context.Context, query string, args ...any) (
 	if s.conn == nil {
 		return nil, sql.ErrConnDone
 	}
+	if err := s.expect(ctx, query); err != nil {
+		return nil, err
+	}
 	return s.conn.QueryContext(ctx, query, args...)
+}
+
+// expect tells an open execution of a statement that runs beside it.
+func (s *session) expect(ctx context.Context, query string) error {
+	if s.in == nil {
+		return nil
+	}
+	return s.in.keys.expect(ctx, query)
 }
 
 func (s *session) Close() error {

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
@@ -243,6 +244,51 @@ func TestNewOrphansBesideOldOnes(t *testing.T) {
 			require.ErrorContains(t, err, c.worse)
 			require.NoError(t, tx.Rollback(t.Context()))
 		})
+	}
+}
+
+// TestOrphansThatATriggerMakes are found, whatever the table is called by then.
+func TestOrphansThatATriggerMakes(t *testing.T) {
+	t.Parallel()
+	for _, statements := range [][]string{
+		{"INSERT INTO x VALUES (1)"},
+		{"ALTER TABLE x RENAME TO y", "INSERT INTO Y VALUES (1)"},
+		{"INSERT INTO v VALUES (1)"},
+		{"CREATE TRIGGER later AFTER INSERT ON z BEGIN DELETE FROM p; END", "INSERT INTO z VALUES (1)"},
+		{"CREATE TABLE z2 (a text)", "CREATE TRIGGER later AFTER INSERT ON z2 BEGIN DELETE FROM p; END; INSERT INTO z2 VALUES (1)"},
+	} {
+		url := enginetest.SQLite(t)
+		exec(t, url, "CREATE TABLE p (id integer PRIMARY KEY)", "CREATE TABLE c (p integer REFERENCES p(id))", "INSERT INTO p VALUES (1)", "INSERT INTO c VALUES (1)",
+			"CREATE TABLE x (a text)", "CREATE TABLE z (a text)", "CREATE VIEW v AS SELECT a FROM x",
+			"CREATE TRIGGER far AFTER INSERT ON x BEGIN DELETE FROM p; END", "CREATE TRIGGER seen INSTEAD OF INSERT ON v BEGIN DELETE FROM p; END")
+		s := open(t, url)
+		tx, err := s.Begin(t.Context(), dialect.TxOptions{})
+		require.NoError(t, err)
+		for _, statement := range statements {
+			_, err := tx.ExecContext(t.Context(), statement)
+			require.NoError(t, err, statement)
+		}
+		err = tx.Commit(t.Context())
+		assert.Equal(t, "DATA_ORPHAN", fault.ReasonOf(err), "%v", statements)
+		require.NoError(t, tx.Rollback(t.Context()))
+
+		tx, err = s.Begin(t.Context(), dialect.TxOptions{})
+		require.NoError(t, err)
+		var deleted []string
+		require.NoError(t, dialect.QueryText(t.Context(), tx, "DELETE FROM p RETURNING id", func(row []sql.NullString) error {
+			deleted = append(deleted, row[0].String)
+			return nil
+		}))
+		assert.Equal(t, []string{"1"}, deleted)
+		assert.Equal(t, "DATA_ORPHAN", fault.ReasonOf(tx.Commit(t.Context())), "also when it is told as a question")
+		require.NoError(t, tx.Rollback(t.Context()))
+
+		tx, err = s.Begin(t.Context(), dialect.TxOptions{})
+		require.NoError(t, err)
+		_, err = s.ExecContext(t.Context(), "DELETE FROM p")
+		require.NoError(t, err)
+		assert.Equal(t, "DATA_ORPHAN", fault.ReasonOf(tx.Commit(t.Context())), "also beside the execution")
+		require.NoError(t, tx.Rollback(t.Context()))
 	}
 }
 

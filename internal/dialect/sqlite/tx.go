@@ -19,8 +19,8 @@ type tx struct {
 	done    bool
 	failed  bool
 
-	views   map[string]bool // views that were broken before
-	orphans map[string]int  // rows per table that referred to nothing before
+	views map[string]bool // views that were broken before
+	keys  *keys
 }
 
 // ExecContext runs a statement. After a failure nothing more is run: SQLite
@@ -29,6 +29,10 @@ type tx struct {
 func (t *tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	if t.failed || t.done {
 		return nil, fault.New(fault.Bug, "TX_FAILED", "the transaction has failed or ended; nothing more can be run in it")
+	}
+	if err := t.keys.expect(ctx, query); err != nil {
+		t.failed = true
+		return nil, err
 	}
 	if t.opts.StatementTimeout > 0 {
 		var cancel context.CancelFunc
@@ -51,6 +55,9 @@ func (t *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.
 	if t.done {
 		return nil, fault.New(fault.Bug, "TX_DONE", "the transaction has ended already")
 	}
+	if err := t.keys.expect(ctx, query); err != nil {
+		return nil, err
+	}
 	return t.s.conn.QueryContext(ctx, query, args...)
 }
 
@@ -71,7 +78,7 @@ func (t *tx) Commit(ctx context.Context) error {
 		t.failed = true
 		return t.s.dialect.Classify(err)
 	}
-	t.done, t.open = true, false
+	t.done, t.open, t.s.in = true, false, nil
 	t.restore(context.WithoutCancel(ctx))
 	return nil
 }
@@ -86,7 +93,7 @@ func (t *tx) Rollback(ctx context.Context) error {
 	if t.done {
 		return nil
 	}
-	t.done = true
+	t.done, t.s.in = true, nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTime)
 	defer cancel()
 	removed := t.created
