@@ -249,9 +249,22 @@ func TestTablesInTheWay(t *testing.T) {
 			require.Equal(t, "ENGINE_WITHOUT_ROLLBACK", fault.ReasonOf(err))
 			return
 		}
-		require.Equal(t, "TABLE_DRIFTED", fault.ReasonOf(err), "%v", err)
-		require.ErrorContains(t, err, "table orders is not in the model")
+		require.Equal(t, "OBJECT_EXISTS", fault.ReasonOf(err), "%v", err)
+		require.ErrorContains(t, err, "the table orders is there already")
+		require.Contains(t, fault.As(err).Suggestion, "`lockstep adopt`")
 		assert.Empty(t, found(t, e, url, "customers").Tables)
+
+		second := e.target(t)
+		mustExecute(t, s, second, "v1.0.0", strategy.Safe)
+		table := "CREATE TABLE `lines` (id int primary key)"
+		if e.d.Engine() == dialect.Postgres {
+			table = strings.ReplaceAll(table, "`", "")
+		}
+		run(t, second, table)
+		for _, policy := range []migrate.DriftPolicy{migrate.DriftFail, migrate.DriftWarn, migrate.DriftIgnore} {
+			_, err = s.Execute(t.Context(), migrate.ExecuteRequest{Request: request(t, second, "v1.1.0", strategy.Safe), Drift: policy}, nil)
+			require.Equal(t, "OBJECT_EXISTS", fault.ReasonOf(err), "%s: %v", policy, err)
+		}
 	})
 }
 

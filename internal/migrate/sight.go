@@ -44,6 +44,9 @@ func (e *execution) intact(ctx context.Context, tx dialect.Querier) error {
 	if err := e.look(ctx, tx); err != nil {
 		return err
 	}
+	if err := e.inTheWay(); err != nil {
+		return err
+	}
 	names, rebuilt := before(e.plan), e.plan.Rebuilds()
 	if e.req.Drift == DriftIgnore {
 		names = rebuilt
@@ -56,6 +59,26 @@ func (e *execution) intact(ctx context.Context, tx dialect.Querier) error {
 	warnings, err := tolerated(e.sight.drift, rebuilt, e.req.Drift)
 	e.warnings = distinct(append(e.warnings, warnings...)...)
 	return err
+}
+
+// inTheWay refuses, whatever the drift policy, a plan that creates a table which is
+// there: the engine would.
+func (e *execution) inTheWay() error {
+	f := fault.New(fault.Drift, "OBJECT_EXISTS", "tables that the plan creates are there already, and lockstep did not make them")
+	if e.head == nil {
+		f = f.Suggest("take the database over as it is with `lockstep adopt`, or initialise an empty one")
+	} else {
+		f = f.Suggest("rename or drop them; or, where one is what its entity wants, record it as it is with `lockstep adopt --again`")
+	}
+	for _, name := range before(e.plan) {
+		if e.sight.tables.Table(name) != nil && (e.plan.BaseSchema == nil || e.plan.BaseSchema.Table(name) == nil) {
+			f.Violations = append(f.Violations, fault.Violation{Subject: name, Description: "the table " + name + " is there already"})
+		}
+	}
+	if len(f.Violations) == 0 {
+		return nil
+	}
+	return f
 }
 
 // undoable proves, where statements are undone one by one, that this leads back
