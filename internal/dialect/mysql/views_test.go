@@ -75,14 +75,14 @@ func TestNamesThatAreOne(t *testing.T) {
 	for n := range fewWithTexts {
 		i.asked = append(i.asked, fmt.Sprintf("table%02d", n))
 	}
-	i.asked[5], i.asked[23] = "TABLE22", "table00" // which is there already
+	const last = fewWithTexts - 1
+	i.asked[5], i.asked[last] = "TABLE12", "table00" // which is there already
 	portions := i.portions(columnsQuery)
-	require.Len(t, portions, 3)
-	assert.ElementsMatch(t, i.asked[:23], slices.Concat(portions...))
+	require.Len(t, portions, 2)
+	assert.ElementsMatch(t, i.asked[:last], slices.Concat(portions...))
 	const unlessFolded = "= ? AND @@lower_case_table_names = 0"
 	assert.NotContains(t, i.views(columnsQuery, portions[0]), unlessFolded)
-	assert.NotContains(t, i.views(columnsQuery, portions[1]), unlessFolded)
-	assert.Equal(t, 2, strings.Count(i.views(columnsQuery, portions[2]), unlessFolded), "once in each view")
+	assert.Equal(t, 2, strings.Count(i.views(columnsQuery, portions[1]), unlessFolded), "once in each view")
 	assert.Len(t, i.portions(indexesQuery), 1, "no long texts are read")
 	i.d = New()
 	assert.Len(t, i.portions(columnsQuery), 1)
