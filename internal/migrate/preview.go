@@ -130,7 +130,7 @@ func (s *Service) plan(ctx context.Context, t *tenant, w *work, head *history.Re
 		if err := s.retrace(ctx, t, w, head); err != nil {
 			return nil, err
 		}
-	} else if err := sameContent(w.target.Modules, head); err != nil {
+	} else if err := s.sameContent(w.target.Modules, head); err != nil {
 		return nil, err
 	}
 	base := ""

@@ -34,6 +34,7 @@ type Config struct {
 	LockstepVersion string           // recorded in history
 	Logger          *slog.Logger
 	Observer        observe.Observer // told of what is done; nil: nobody is
+	Unpublished     bool             // the modules come with the binary: between releases a version's content changes
 }
 
 // Service implements Migrator.

@@ -125,7 +125,7 @@ func (r *run) core() (*migrate.Service, error) {
 	}
 	return migrate.New(migrate.Config{
 		Modules: modules, Dialects: map[dialect.Engine]dialect.Dialect{r.cfg.Target.Engine: r.cfg.Dialect},
-		Now: r.cfg.Now, LockstepVersion: r.cfg.LockstepVersion, Logger: r.cfg.Logger,
+		Now: r.cfg.Now, LockstepVersion: r.cfg.LockstepVersion, Logger: r.cfg.Logger, Unpublished: true,
 	})
 }
 
