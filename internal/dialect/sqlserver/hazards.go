@@ -10,31 +10,74 @@ import (
 
 func hazards(h ...dialect.Hazard) []dialect.Hazard { return h }
 
-// momentary is the Sch-M lock of nearly every change, which is kept until the
-// transaction ends:
+// The modes of locks on tables, by the names of the manual. Those of a transaction
+// are kept until it ends:
 // https://learn.microsoft.com/sql/relational-databases/sql-server-transaction-locking-and-row-versioning-guide
+const (
+	schemaModification = "Sch-M"
+	shared             = "S"
+)
+
+// momentary is the lock of nearly every change, which needs no time of its own.
 func momentary(table string) dialect.Hazard {
-	return exclusive(table, "until the execution has ended")
+	return exclusive(table, "until the execution has ended", dialect.LockMoment)
 }
 
-func exclusive(table, why string) dialect.Hazard {
-	return dialect.Hazard{Kind: dialect.HazardLock, Detail: "readers and writers of " + table + " wait " + why}
+// exclusive is the lock of every ALTER TABLE, DROP and rename:
+// https://learn.microsoft.com/sql/t-sql/statements/alter-table-transact-sql#locks-and-alter-table
+func exclusive(table, why string, lasts dialect.LockTime) dialect.Hazard {
+	return dialect.Hazard{Kind: dialect.HazardLock, Detail: "readers and writers of " + table + " wait " + why, Table: table, Mode: schemaModification, Lasts: lasts}
+}
+
+// checked is what a new or returning check does.
+func checked(table string) []dialect.Hazard {
+	return hazards(dialect.Scan(table), exclusive(table, "while present rows are checked", dialect.LockScan))
+}
+
+// referring is what a new or returning foreign key does, to both sides.
+func referring(table, ref string) []dialect.Hazard {
+	h := checked(table)
+	if ref != table {
+		h = append(h, exclusive(ref, "while rows of "+table+" are checked", dialect.LockScan))
+	}
+	return h
+}
+
+// referred are the locks on what a new table refers to.
+func referred(t *schema.Table) []dialect.Hazard {
+	var out []dialect.Hazard
+	for _, f := range t.ForeignKeys {
+		if f.RefTable != t.Name {
+			out = append(out, momentary(f.RefTable))
+		}
+	}
+	return dedupe(out)
 }
 
 func rewritten(table string) dialect.Hazard {
-	return dialect.Hazard{Kind: dialect.HazardRewrite, Detail: "every row of " + table + " is rewritten"}
+	return dialect.Rewrite(table, "every row of "+table+" is rewritten")
 }
 
-func building(table string) dialect.Hazard {
-	return dialect.Hazard{Kind: dialect.HazardLock, Detail: "writers of " + table + " wait while the index is built, where the edition cannot do it online"}
+// building is what an index costs where the edition cannot build it online: see
+// ONLINE of https://learn.microsoft.com/sql/t-sql/statements/create-index-transact-sql
+// and, of constraints, of ALTER TABLE.
+func building(table string, constraint bool) []dialect.Hazard {
+	lock := dialect.Hazard{
+		Kind: dialect.HazardLock, Detail: "writers of " + table + " wait while the index is built, where the edition cannot do it online",
+		Table: table, Mode: shared, Lasts: dialect.LockScan,
+	}
+	if constraint {
+		lock.Detail, lock.Mode = "readers and "+lock.Detail, schemaModification
+	}
+	return hazards(dialect.Scan(table), lock)
 }
 
 func computing(table string, c *schema.Column) []dialect.Hazard {
-	h := hazards(momentary(table))
-	if parseType(c.Physical).persisted {
-		h = append(h, dialect.Hazard{Kind: dialect.HazardRewrite, Detail: fmt.Sprintf("%s is computed for every row of %s", c.Name, table)})
+	if !parseType(c.Physical).persisted {
+		return hazards(momentary(table))
 	}
-	return h
+	return hazards(exclusive(table, "while it is computed", dialect.LockRewrite),
+		dialect.Rewrite(table, fmt.Sprintf("%s is computed for every row of %s", c.Name, table)))
 }
 
 func keyParts(columns []string) []schema.IndexPart {

@@ -137,12 +137,12 @@ func serverChoosesKey(p *plan.Plan) bool {
 	return slices.ContainsFunc(p.Verdicts, func(v strategy.Verdict) bool {
 		return slices.ContainsFunc(v.Now, func(c diff.Change) bool {
 			return c.Kind == diff.Index && c.From != nil && c.From.Index.Unique && c.Verb != diff.Rename &&
-				(referred(p.ResultSchema, c.Table, c.From.Index) || referred(p.BaseSchema, c.Table, c.From.Index))
+				(refersTo(p.ResultSchema, c.Table, c.From.Index) || refersTo(p.BaseSchema, c.Table, c.From.Index))
 		})
 	})
 }
 
-func referred(s *schema.Schema, table string, x *schema.Index) bool {
+func refersTo(s *schema.Schema, table string, x *schema.Index) bool {
 	var columns []string
 	for _, p := range x.Parts {
 		columns = append(columns, p.Column)

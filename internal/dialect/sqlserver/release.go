@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/dialect/internal/atlas"
 	"github.com/lockstepdb/lockstep/internal/diff"
 	"github.com/lockstepdb/lockstep/internal/schema"
@@ -45,7 +46,7 @@ func heldCheck(k, now *schema.Check) held {
 		},
 		func(r *render) error {
 			return r.alter(fmt.Sprintf("bring check %s of %s back", k.Name, r.name),
-				hazards(exclusive(r.name, "while present rows are checked")), atlas.AddCheck(now))
+				checked(r.name), atlas.AddCheck(now))
 		},
 	}
 }
@@ -68,7 +69,7 @@ func heldForeignKey(f *schema.ForeignKey) held {
 		},
 		func(r *render) error {
 			return r.alter(fmt.Sprintf("bring foreign key %s of %s back", f.Name, r.name),
-				hazards(exclusive(r.name+" and "+f.RefTable, "while present rows are checked")), atlas.AddForeignKey(f))
+				referring(r.name, f.RefTable), atlas.AddForeignKey(f))
 		},
 	}
 }
@@ -77,10 +78,10 @@ func heldKey(columns []string) held {
 	return held{
 		"primary key", "",
 		func(r *render) error {
-			return r.alter("release the primary key of "+r.name, hazards(rewritten(r.name), exclusive(r.name, "while it is rewritten")), atlas.DropPrimaryKey(""))
+			return r.alter("release the primary key of "+r.name, hazards(rewritten(r.name), exclusive(r.name, "while it is rewritten", dialect.LockRewrite)), atlas.DropPrimaryKey(""))
 		},
 		func(r *render) error {
-			return r.alter(fmt.Sprintf("bring the primary key of %s back", r.name), hazards(rewritten(r.name), building(r.name)),
+			return r.alter(fmt.Sprintf("bring the primary key of %s back", r.name), append(building(r.name, true), rewritten(r.name)),
 				atlas.AddPrimaryKeyOnline(columns))
 		},
 	}

@@ -84,7 +84,8 @@ func (r *render) emit(sql, summary string, hazards ...dialect.Hazard) {
 }
 
 // alter renders actions. The hazards are those of the last statement but comments:
-// what comes before it, such as dropping a default, only makes room.
+// what comes before it, such as dropping a default, only makes room, which locks
+// the table all the same.
 func (r *render) alter(summary string, hazards []dialect.Hazard, actions ...atlas.Action) error {
 	stmts, err := r.d.planner.Alter(r.ctx, r.after, actions...)
 	if err != nil {
@@ -95,9 +96,12 @@ func (r *render) alter(summary string, hazards []dialect.Hazard, actions ...atla
 		main--
 	}
 	for i, s := range stmts {
-		if i == main {
+		switch {
+		case i == main:
 			r.emit(s, summary, hazards...)
-		} else {
+		case i < main:
+			r.emit(s, summary, momentary(r.name))
+		default:
 			r.emit(s, summary)
 		}
 	}
@@ -112,6 +116,7 @@ func (r *render) createTable() error {
 	for _, s := range stmts {
 		var h []dialect.Hazard
 		if len(r.out) == 0 {
+			h = append(h, referred(r.after)...)
 			h = append(h, longKey("the primary key", r.after, keyParts(r.after.PrimaryKey), maxClustered)...)
 			for _, x := range r.after.Indexes {
 				h = append(h, longKey("index "+x.Name, r.after, x.Parts, maxKeyBytes)...)

@@ -142,7 +142,7 @@ func (r *render) alterColumn(m *columnChange) error {
 		said = append(said, fmt.Sprintf("%s the default of %s of %s", verb, name, r.name))
 	}
 	if a.Type || a.Null || a.Default {
-		if err := r.alterAspects(m, a, strings.Join(said, "; "), append(h, exclusive(r.name, "while it is altered"))); err != nil {
+		if err := r.alterAspects(m, a, strings.Join(said, "; "), append(h, r.altering(m, a)...)); err != nil {
 			return err
 		}
 	}
@@ -150,6 +150,18 @@ func (r *render) alterColumn(m *columnChange) error {
 		return r.alter(fmt.Sprintf("comment on column %s of %s", name, r.name), nil, atlas.ColumnComment(m.to))
 	}
 	return nil
+}
+
+// altering is the lock of a change of a column: present rows are written for
+// another type, and read for NOT NULL.
+func (r *render) altering(m *columnChange, a atlas.Aspects) []dialect.Hazard {
+	switch {
+	case a.Type && !m.grows():
+		return hazards(exclusive(r.name, "while it is altered", dialect.LockRewrite))
+	case a.Null && !m.to.Nullable:
+		return hazards(dialect.Scan(r.name), exclusive(r.name, "while it is altered", dialect.LockScan))
+	}
+	return hazards(momentary(r.name))
 }
 
 // alterAspects puts the hazards at ALTER COLUMN, or at the default when there is
@@ -161,20 +173,32 @@ func (r *render) alterAspects(m *columnChange, a atlas.Aspects, summary string, 
 		if i == max(at, 0) {
 			r.emit(s, summary, dedupe(h)...)
 		} else {
-			r.emit(s, summary)
+			r.emit(s, summary, momentary(r.name))
 		}
 	}
 	return err
 }
 
+// dedupe says everything once, and of locks of one table the longest.
 func dedupe(in []dialect.Hazard) []dialect.Hazard {
 	var out []dialect.Hazard
 	for _, h := range in {
-		if !slices.Contains(out, h) {
+		i := slices.IndexFunc(out, func(o dialect.Hazard) bool {
+			return o == h || h.Kind == dialect.HazardLock && o.Kind == h.Kind && o.Table == h.Table && o.Mode == h.Mode
+		})
+		switch {
+		case i < 0:
 			out = append(out, h)
+		case longer(h.Lasts, out[i].Lasts):
+			out[i] = h
 		}
 	}
 	return out
+}
+
+func longer(a, b dialect.LockTime) bool {
+	order := []dialect.LockTime{"", dialect.LockMoment, dialect.LockScan, dialect.LockRewrite, dialect.LockExecution}
+	return slices.Index(order, a) > slices.Index(order, b)
 }
 
 // addColumns adds the new columns in one statement, but computed ones after it:
@@ -206,11 +230,14 @@ func (r *render) addGroup(columns []*schema.Column) error {
 	}
 	var actions []atlas.Action
 	var said []string
-	h := hazards(momentary(r.name))
+	var h []dialect.Hazard
 	for _, c := range columns {
 		actions = append(actions, atlas.AddColumn(c))
 		said = append(said, fmt.Sprintf("add column %s to %s", c.Name, r.name))
 		h = append(h, r.addHazards(c)...)
+	}
+	if !slices.ContainsFunc(h, func(one dialect.Hazard) bool { return one.Kind == dialect.HazardLock }) {
+		h = append(hazards(momentary(r.name)), h...)
 	}
 	stmts, err := r.d.planner.Alter(r.ctx, r.after, actions...)
 	for i, s := range stmts {
@@ -228,13 +255,18 @@ func (r *render) addHazards(c *schema.Column) []dialect.Hazard {
 	case t.isComputed():
 		return computing(r.name, c)
 	case c.AutoIncrement:
-		return hazards(dialect.Hazard{Kind: dialect.HazardRewrite, Detail: "every row of " + r.name + " gets a number"})
+		return r.filling("every row of " + r.name + " gets a number")
 	case c.Default == nil && !c.Nullable:
 		return hazards(dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when " + r.name + " has rows: " + c.Name + " is NOT NULL without a default"})
 	case c.Default != nil:
-		return hazards(dialect.Hazard{Kind: dialect.HazardRewrite, Detail: "every row of " + r.name + " gets the default of " + c.Name + ", on editions that do not keep it aside"})
+		return r.filling("every row of " + r.name + " gets the default of " + c.Name + ", on editions that do not keep it aside")
 	}
 	return nil
+}
+
+// filling is what a new column with a value in every row costs.
+func (r *render) filling(what string) []dialect.Hazard {
+	return hazards(dialect.Rewrite(r.name, what), exclusive(r.name, "while it is added", dialect.LockRewrite))
 }
 
 // dropColumns drops columns with their defaults, computed ones first.

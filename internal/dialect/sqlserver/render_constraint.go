@@ -58,7 +58,7 @@ func (r *render) dropKey(c diff.Change) error {
 	if c.Kind != diff.PrimaryKey || c.From == nil || len(c.From.PrimaryKey) == 0 {
 		return nil
 	}
-	return r.alter("drop the primary key of "+r.name, hazards(rewritten(r.name), exclusive(r.name, "while it is rewritten")),
+	return r.alter("drop the primary key of "+r.name, hazards(rewritten(r.name), exclusive(r.name, "while it is rewritten", dialect.LockRewrite)),
 		atlas.DropPrimaryKey(""))
 }
 
@@ -70,7 +70,8 @@ func (r *render) addKey(c diff.Change) error {
 		return err
 	}
 	h := hazards(dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows hold duplicates or NULL in the key"},
-		rewritten(r.name), building(r.name))
+		rewritten(r.name))
+	h = append(h, building(r.name, true)...)
 	h = append(h, longKey("the primary key", r.after, keyParts(c.To.PrimaryKey), maxClustered)...)
 	return r.alter(fmt.Sprintf("make %s the primary key of %s", strings.Join(c.To.PrimaryKey, ", "), r.name), h,
 		atlas.AddPrimaryKeyOnline(c.To.PrimaryKey))
@@ -102,7 +103,7 @@ func (r *render) keyable(what string, parts []schema.IndexPart) error {
 // addIndex builds an index of a table that has rows. fails tells whether they
 // may be against it.
 func (r *render) addIndex(x *schema.Index, fails bool) error {
-	h := hazards(building(r.name))
+	h := building(r.name, x.Constraint && x.Where == "")
 	if x.Unique && fails {
 		h = append(h, dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows hold duplicates"})
 	}
@@ -123,8 +124,7 @@ func (r *render) addChecks(c diff.Change) error {
 		return nil
 	}
 	return r.alter(fmt.Sprintf("add check %s to %s", c.To.Check.Name, r.name),
-		hazards(dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows violate the check"},
-			exclusive(r.name, "while present rows are checked")),
+		append(hazards(dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows violate the check"}), checked(r.name)...),
 		atlas.AddCheck(c.To.Check))
 }
 
@@ -133,8 +133,7 @@ func (r *render) addForeignKeys(c diff.Change) error {
 		return nil
 	}
 	f := c.To.ForeignKey
-	h := hazards(
-		dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows refer to rows that do not exist"},
-		dialect.Hazard{Kind: dialect.HazardLock, Detail: "readers and writers of " + r.name + " and " + f.RefTable + " wait while present rows are checked"})
+	h := append(hazards(dialect.Hazard{Kind: dialect.HazardMayFail, Detail: "fails when present rows refer to rows that do not exist"}),
+		referring(r.name, f.RefTable)...)
 	return r.alter(fmt.Sprintf("add foreign key %s from %s to %s", f.Name, r.name, f.RefTable), h, atlas.AddForeignKey(f))
 }

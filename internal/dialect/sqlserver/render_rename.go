@@ -22,8 +22,12 @@ func (r *render) renameTable(c diff.Change) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range stmts {
-		r.emit(s, fmt.Sprintf("rename table %s to %s", c.OldName, c.Table), momentary(c.OldName))
+	for i, s := range stmts {
+		now := c.Table // of what is named after it
+		if i == 0 {
+			now = c.OldName
+		}
+		r.emit(s, fmt.Sprintf("rename table %s to %s", c.OldName, c.Table), momentary(now))
 	}
 	return nil
 }
