@@ -30,7 +30,7 @@ const driftExample = `  # Is the database as it was left?
   # And what else lives in it?
   lockstep drift --target "$LOCKSTEP_TARGET" --unowned
 
-  # A script that brings everything back
+  # A script that brings everything back, for the engine's own shell
   lockstep drift --target sqlite:acme.db --format sql`
 
 // exitDrifted is the exit code of a drifted database.
@@ -66,10 +66,11 @@ func (a *app) driftCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if format.value == formatSQL {
-			err = a.printStatements(resp.GetRestore())
-		} else {
+		switch {
+		case format.value != formatSQL:
 			err = render(a, format, resp, (*text.Printer).Drift)
+		case resp.GetScript() != "":
+			err = a.printScript(resp.GetScript())
 		}
 		if err == nil && len(resp.GetDifferences()) > 0 {
 			return exitCodeError(exitDrifted)
@@ -77,15 +78,6 @@ func (a *app) driftCommand() *cobra.Command {
 		return err
 	}
 	return cmd
-}
-
-func (a *app) printStatements(statements []string) error {
-	for _, s := range statements {
-		if err := a.printLine(s + ";"); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // The drift policies on the command line.

@@ -27,6 +27,7 @@ type DriftReport struct {
 	Tables      int    // that were compared
 	Differences []Difference
 	Restore     []string // SQL that would bring everything back, in order
+	Script      string   // the same for the engine's own shell; "": nothing drifted
 	Unowned     []string // when asked for, sorted
 	// References are foreign keys of such tables into the tenant's.
 	References []dialect.Referrer
@@ -49,7 +50,9 @@ func (s *Service) Drift(ctx context.Context, req DriftRequest) (*DriftReport, er
 		return nil, err
 	}
 	out := &DriftReport{Revision: head, Method: c.method, Reason: c.reason, Tables: len(names)}
-	out.Restore = restore(ctx, t.d, snapshot, c, names)
+	if out.Restore = restore(ctx, t.d, snapshot, c, names); len(out.Restore) > 0 {
+		out.Script = t.d.Script(req.Target, out.Restore)
+	}
 	out.Differences = c.differences
 	s.cfg.Observer.Drift(ctx, string(req.Target.Engine), len(out.Differences) > 0)
 	out.Unowned, out.References, err = survey(ctx, t, t, names)

@@ -21,7 +21,7 @@ func (s *migrationService) CheckDrift(
 	}
 	return &lockstepv1.CheckDriftResponse{
 		Revision: toRevision(r.Revision, false), Method: toMethod(r.Method), MethodReason: r.Reason,
-		Tables: i32(r.Tables), Differences: toDifferences(r.Differences), Restore: r.Restore,
+		Tables: i32(r.Tables), Differences: toDifferences(r.Differences), Restore: r.Restore, Script: r.Script,
 		Unowned: r.Unowned, References: toReferences(r.References), Target: at.target.String(),
 	}, nil
 }

@@ -1387,14 +1387,19 @@ type CheckDriftResponse struct {
 	Tables int32 `protobuf:"varint,4,opt,name=tables,proto3" json:"tables,omitempty"`
 	// What differs; empty when the database is as recorded.
 	Differences []*Difference `protobuf:"bytes,5,rep,name=differences,proto3" json:"differences,omitempty"`
-	// SQL that would bring everything back, in order.
+	// SQL that would bring everything back, in order. On SQLite it must run with
+	// PRAGMA foreign_keys=OFF, as script does: it copies tables, and with the old one
+	// the rows that refer to it would go.
 	Restore []string `protobuf:"bytes,6,rep,name=restore,proto3" json:"restore,omitempty"`
 	// Tables that no module owns, when they were asked for. They are never touched.
 	Unowned []string `protobuf:"bytes,7,rep,name=unowned,proto3" json:"unowned,omitempty"`
 	// Foreign keys of such tables into the tenant's.
 	References []*ForeignReference `protobuf:"bytes,8,rep,name=references,proto3" json:"references,omitempty"`
 	// The target, without its secret.
-	Target        string `protobuf:"bytes,9,opt,name=target,proto3" json:"target,omitempty"`
+	Target string `protobuf:"bytes,9,opt,name=target,proto3" json:"target,omitempty"`
+	// What brings everything back, as a script that runs as it stands in the engine's
+	// own shell, all or nothing where the engine can; empty when nothing differs.
+	Script        string `protobuf:"bytes,10,opt,name=script,proto3" json:"script,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1488,6 +1493,13 @@ func (x *CheckDriftResponse) GetReferences() []*ForeignReference {
 func (x *CheckDriftResponse) GetTarget() string {
 	if x != nil {
 		return x.Target
+	}
+	return ""
+}
+
+func (x *CheckDriftResponse) GetScript() string {
+	if x != nil {
+		return x.Script
 	}
 	return ""
 }
@@ -2297,7 +2309,7 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\x06target\x18\x01 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12\x18\n" +
 	"\aunowned\x18\x02 \x01(\bR\aunowned\x12\x1f\n" +
 	"\x06tenant\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant:i\xbaHf\x1ad\n" +
-	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\xfc\x02\n" +
+	"\x10target.or_tenant\x12$name either the target or the tenant\x1a*(this.target == '') != (this.tenant == '')\"\x94\x03\n" +
 	"\x12CheckDriftResponse\x121\n" +
 	"\brevision\x18\x01 \x01(\v2\x15.lockstep.v1.RevisionR\brevision\x120\n" +
 	"\x06method\x18\x02 \x01(\x0e2\x18.lockstep.v1.DriftMethodR\x06method\x12#\n" +
@@ -2309,7 +2321,9 @@ const file_lockstep_v1_migration_service_proto_rawDesc = "" +
 	"\n" +
 	"references\x18\b \x03(\v2\x1d.lockstep.v1.ForeignReferenceR\n" +
 	"references\x12\x16\n" +
-	"\x06target\x18\t \x01(\tR\x06target\"\xfa\x03\n" +
+	"\x06target\x18\t \x01(\tR\x06target\x12\x16\n" +
+	"\x06script\x18\n" +
+	" \x01(\tR\x06script\"\xfa\x03\n" +
 	"\x14AdoptDatabaseRequest\x120\n" +
 	"\amodules\x18\x01 \x01(\v2\x16.lockstep.v1.ModuleSetR\amodules\x12#\n" +
 	"\x06target\x18\x02 \x01(\tB\v\xbaH\x05r\x03\x18\x80 \x80\x01\x01R\x06target\x12 \n" +

@@ -55,6 +55,15 @@ func (p *Printer) Differences(list []*lockstepv1.Difference, sql bool) {
 			}
 		}
 	}
+	if sql && slices.ContainsFunc(list, copies) {
+		p.line("  ", p.paint(alarm, "!"), " SQLite copies tables: with PRAGMA foreign_keys=ON this SQL deletes the rows that refer to them.")
+		p.line("    lockstep drift --format sql prints the script that does not.")
+	}
+}
+
+// copies tells whether bringing an object back copies its table, as SQLite does.
+func copies(d *lockstepv1.Difference) bool {
+	return slices.Contains(d.GetRestore(), "PRAGMA legacy_alter_table=ON")
 }
 
 func (p *Printer) difference(d *lockstepv1.Difference, sql bool) {
