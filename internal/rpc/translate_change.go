@@ -46,6 +46,9 @@ func toChange(c diff.Change) *lockstepv1.Change {
 		return out
 	}
 	out.From, out.To = describe(c.From, c.Aspect), describe(c.To, c.Aspect)
+	if c.Aspect == diff.AspectType && out.GetFrom() == out.GetTo() { // the engine has one type for both
+		out.From, out.To = c.From.Column.Type.String(), c.To.Column.Type.String()
+	}
 	return out
 }
 
