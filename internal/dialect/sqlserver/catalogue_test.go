@@ -60,6 +60,7 @@ type simIndex struct {
 	desc     []bool
 	filter   string
 	filterOn []string
+	weak     map[string]bool // what a test did to it by hand
 }
 
 type simForeign struct {
@@ -69,12 +70,14 @@ type simForeign struct {
 	schema, table      string
 	refColumns         []string
 	onDelete, onUpdate int
+	weak               map[string]bool
 }
 
 type simCheck struct {
 	id         int
 	name, text string
 	uses       []string
+	weak       map[string]bool
 }
 
 func newCatalogue() *catalogue {

@@ -44,16 +44,22 @@ func eachPlace(t *testing.T, test func(t *testing.T, p proving)) {
 	})
 	t.Run("servers", func(t *testing.T) {
 		t.Parallel()
-		for _, server := range enginetest.SQLServer(t) {
-			for name, tenant := range map[string]func(testing.TB, enginetest.Server) string{
-				"database": enginetest.FreshDatabase, "schema": enginetest.FreshSchema,
-			} {
-				t.Run(server.Name+"/"+name, func(t *testing.T) {
-					test(t, proving{name: server.Name, d: New(), pairs: 100, target: func(t testing.TB) string { t.Helper(); return tenant(t, server) }})
-				})
-			}
-		}
+		eachServerPlace(t, test)
 	})
+}
+
+// eachServerPlace runs a test on the servers alone.
+func eachServerPlace(t *testing.T, test func(t *testing.T, p proving)) {
+	t.Helper()
+	for _, server := range enginetest.SQLServer(t) {
+		for name, tenant := range map[string]func(testing.TB, enginetest.Server) string{
+			"database": enginetest.FreshDatabase, "schema": enginetest.FreshSchema,
+		} {
+			t.Run(server.Name+"/"+name, func(t *testing.T) {
+				test(t, proving{name: server.Name, d: New(), pairs: 100, target: func(t testing.TB) string { t.Helper(); return tenant(t, server) }})
+			})
+		}
+	}
 }
 
 func numberOf(t testing.TB, env string, otherwise int) int {

@@ -21,11 +21,11 @@ CREATE TABLE sys.columns (object_id INT, name TEXT, column_id INT, user_type_id 
 CREATE TABLE sys.identity_columns (object_id INT, column_id INT, seed_value INT, increment_value INT);
 CREATE TABLE sys.computed_columns (object_id INT, column_id INT, definition TEXT, is_persisted INT);
 CREATE TABLE sys.default_constraints (name TEXT, object_id INT, parent_object_id INT, parent_column_id INT, definition TEXT, is_system_named INT);
-CREATE TABLE sys.check_constraints (name TEXT, object_id INT, parent_object_id INT, definition TEXT, is_disabled INT);
+CREATE TABLE sys.check_constraints (name TEXT, object_id INT, parent_object_id INT, definition TEXT, is_disabled INT, is_not_trusted INT, is_not_for_replication INT);
 CREATE TABLE sys.key_constraints (name TEXT, object_id INT, parent_object_id INT, type TEXT, unique_index_id INT, is_system_named INT);
-CREATE TABLE sys.indexes (object_id INT, name TEXT, index_id INT, type INT, type_desc TEXT, is_unique INT, is_primary_key INT, is_unique_constraint INT, is_disabled INT, is_hypothetical INT, has_filter INT, filter_definition TEXT);
+CREATE TABLE sys.indexes (object_id INT, name TEXT, index_id INT, type INT, type_desc TEXT, is_unique INT, is_primary_key INT, is_unique_constraint INT, is_disabled INT, is_hypothetical INT, has_filter INT, filter_definition TEXT, ignore_dup_key INT);
 CREATE TABLE sys.index_columns (object_id INT, index_id INT, index_column_id INT, column_id INT, key_ordinal INT, is_descending_key INT, is_included_column INT);
-CREATE TABLE sys.foreign_keys (name TEXT, object_id INT, parent_object_id INT, referenced_object_id INT, is_disabled INT, delete_referential_action INT, update_referential_action INT);
+CREATE TABLE sys.foreign_keys (name TEXT, object_id INT, parent_object_id INT, referenced_object_id INT, is_disabled INT, delete_referential_action INT, update_referential_action INT, is_not_trusted INT, is_not_for_replication INT);
 CREATE TABLE sys.foreign_key_columns (constraint_object_id INT, constraint_column_id INT, parent_object_id INT, parent_column_id INT, referenced_object_id INT, referenced_column_id INT);
 CREATE TABLE sys.partitions (partition_id INT, object_id INT, index_id INT, hobt_id INT, rows INT);
 CREATE TABLE sys.allocation_units (type INT, container_id INT, total_pages INT);
@@ -112,11 +112,11 @@ func (w *writer) table(c *catalogue, t *simTable, schema int, types map[string]i
 		}
 	}
 	for _, k := range t.checks {
-		w.row("check_constraints", k.name, k.id, t.id, k.text, false)
+		w.row("check_constraints", k.name, k.id, t.id, k.text, k.weak["disabled"], k.weak["not trusted"], k.weak["not for replication"])
 	}
 	for _, f := range t.foreign {
 		ref := c.find(f.schema, f.table)
-		w.row("foreign_keys", f.name, f.id, t.id, ref.id, false, f.onDelete, f.onUpdate)
+		w.row("foreign_keys", f.name, f.id, t.id, ref.id, f.weak["disabled"], f.onDelete, f.onUpdate, f.weak["not trusted"], f.weak["not for replication"])
 		for n, name := range f.columns {
 			w.row("foreign_key_columns", f.id, n+1, t.id, t.column(name).id, ref.id, ref.column(f.refColumns[n]).id)
 		}
@@ -144,7 +144,10 @@ func (w *writer) index(t *simTable, id int, x *simIndex) {
 	if x.filter != "" {
 		filter = x.filter
 	}
-	w.row("indexes", t.id, x.name, id, kind, desc, x.unique, x.primary, x.constr, false, false, x.filter != "", filter)
+	w.row("indexes", t.id, x.name, id, kind, desc, x.unique, x.primary, x.constr, x.weak["disabled"], false, x.filter != "", filter, x.weak["ignoring duplicates"])
+	if x.weak["with more columns"] {
+		w.row("index_columns", t.id, id, len(x.columns)+1, t.columns[0].id, 0, false, true)
+	}
 	if x.primary || x.constr {
 		w.row("key_constraints", x.name, x.id, t.id, map[bool]string{true: "PK", false: "UQ"}[x.primary], id, systemNamed(x.name))
 	}

@@ -38,7 +38,7 @@ func sqlserverTable(t *as.Table) *schema.Table {
 		}
 	}
 	for _, x := range t.Indexes {
-		index := &schema.Index{Name: x.Name, Unique: x.Unique, Comment: commentOf(x.Attrs)}
+		index := &schema.Index{Name: x.Name, Unique: x.Unique, Comment: commentOf(x.Attrs), Deviation: deviationOf(x.Attrs)}
 		for _, a := range x.Attrs {
 			switch a := a.(type) {
 			case *mssql.Unique:
@@ -58,7 +58,7 @@ func sqlserverTable(t *as.Table) *schema.Table {
 		out.ForeignKeys = append(out.ForeignKeys, sqlserverForeignKey(f))
 	}
 	for _, k := range t.Checks() {
-		out.Checks = append(out.Checks, &schema.Check{Name: k.Name, Expr: k.Expr})
+		out.Checks = append(out.Checks, &schema.Check{Name: k.Name, Expr: k.Expr, Deviation: deviationOf(k.Attrs)})
 	}
 	return out
 }
@@ -85,7 +85,7 @@ func sqlserverInspected(c *as.Column) *schema.Column {
 }
 
 func sqlserverForeignKey(f *as.ForeignKey) *schema.ForeignKey {
-	out := &schema.ForeignKey{Name: f.Symbol, RefTable: f.RefTable.Name}
+	out := &schema.ForeignKey{Name: f.Symbol, RefTable: f.RefTable.Name, Deviation: deviationOf(f.Attrs)}
 	if f.RefTable.Schema != nil {
 		out.RefTable = f.RefTable.Schema.Name + "." + f.RefTable.Name
 	}
@@ -106,6 +106,15 @@ func commentOf(attrs []as.Attr) string {
 	for _, a := range attrs {
 		if c, ok := a.(*as.Comment); ok {
 			return c.Text
+		}
+	}
+	return ""
+}
+
+func deviationOf(attrs []as.Attr) string {
+	for _, a := range attrs {
+		if d, ok := a.(*mssql.Deviation); ok {
+			return d.T
 		}
 	}
 	return ""

@@ -13,7 +13,7 @@ import (
 // The queries read the documented catalogue views and nothing else, without the
 // functions that answer from them, so that another server's emulation of the
 // views is enough: https://learn.microsoft.com/sql/relational-databases/system-catalog-views
-// What is disabled enforces nothing, and is left out.
+// What is disabled enforces nothing, and is told with a Deviation.
 
 // InspectSchema implements schema.Inspector for tables and all that is on them.
 // Options name tables, or none for all; tables that do not exist are left out.
@@ -220,10 +220,10 @@ func (y typeRow) String() string {
 }
 
 const checksQuery = `
-SELECT t.name, k.name, k.definition
+SELECT t.name, k.name, k.definition, k.is_disabled, k.is_not_trusted, k.is_not_for_replication
 FROM sys.tables AS t
 JOIN sys.schemas AS s ON s.schema_id = t.schema_id
-JOIN sys.check_constraints AS k ON k.parent_object_id = t.object_id AND k.is_disabled = 0
+JOIN sys.check_constraints AS k ON k.parent_object_id = t.object_id
 WHERE %s
 ORDER BY t.name, k.name`
 
@@ -231,12 +231,39 @@ func (i *inspection) checks(ctx context.Context) error {
 	return i.each(ctx, checksQuery, func(rows *sql.Rows) error {
 		var table string
 		var k schema.Check
-		if err := rows.Scan(&table, &k.Name, &k.Expr); err != nil {
+		var state constraintState
+		if err := rows.Scan(&table, &k.Name, &k.Expr, &state.disabled, &state.untrusted, &state.notForReplication); err != nil {
 			return err
 		}
+		k.AddAttrs(state.attrs()...)
 		if t := i.tables[table]; t != nil {
 			t.AddChecks(&k)
 		}
 		return nil
 	})
+}
+
+// constraintState is what can be wrong with a check or a foreign key: disabled, it
+// holds no row to anything; not trusted, none that was there when it was made, or
+// enabled again; not for replication, none that an agent writes.
+// https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-check-constraints-transact-sql
+type constraintState struct{ disabled, untrusted, notForReplication bool }
+
+func (c constraintState) attrs() []schema.Attr {
+	switch {
+	case c.disabled:
+		return deviations("disabled")
+	case c.notForReplication: // which is never trusted
+		return deviations("not for replication")
+	case c.untrusted:
+		return deviations("not trusted")
+	}
+	return nil
+}
+
+func deviations(texts ...string) []schema.Attr {
+	if len(texts) == 0 {
+		return nil
+	}
+	return []schema.Attr{&Deviation{T: strings.Join(texts, ", ")}}
 }

@@ -3,6 +3,7 @@ package mssql
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 
 	"ariga.io/atlas/sql/schema"
@@ -12,10 +13,12 @@ import (
 // is on the constraint, that of an index on the index.
 const indexesQuery = `
 SELECT t.name, i.name, i.is_unique, i.is_primary_key, i.is_unique_constraint, i.type_desc, COALESCE(i.filter_definition, ''),
-  COALESCE(CAST(ip.value AS nvarchar(3750)), CAST(kp.value AS nvarchar(3750)), ''), c.name, ic.is_descending_key
+  COALESCE(CAST(ip.value AS nvarchar(3750)), CAST(kp.value AS nvarchar(3750)), ''), c.name, ic.is_descending_key,
+  i.is_disabled, i.ignore_dup_key, CASE WHEN EXISTS (SELECT 1 FROM sys.index_columns AS n
+    WHERE n.object_id = i.object_id AND n.index_id = i.index_id AND n.is_included_column = 1 AND i.type IN (1, 2)) THEN 1 ELSE 0 END
 FROM sys.tables AS t
 JOIN sys.schemas AS s ON s.schema_id = t.schema_id
-JOIN sys.indexes AS i ON i.object_id = t.object_id AND i.type > 0 AND i.is_hypothetical = 0 AND i.is_disabled = 0
+JOIN sys.indexes AS i ON i.object_id = t.object_id AND i.type > 0 AND i.is_hypothetical = 0 AND (i.is_disabled = 0 OR i.is_primary_key = 0)
 JOIN sys.index_columns AS ic ON ic.object_id = i.object_id AND ic.index_id = i.index_id AND (ic.key_ordinal > 0 OR i.type IN (5, 6))
 JOIN sys.columns AS c ON c.object_id = ic.object_id AND c.column_id = ic.column_id
 LEFT JOIN sys.key_constraints AS k ON k.parent_object_id = t.object_id AND k.unique_index_id = i.index_id AND k.type = 'UQ'
@@ -27,9 +30,9 @@ ORDER BY t.name, i.name, ic.key_ordinal, ic.index_column_id`
 func (i *inspection) indexes(ctx context.Context) error {
 	return i.each(ctx, indexesQuery, func(rows *sql.Rows) error {
 		var table, method, filter, comment, column string
-		var unique, primary, constraint, desc bool
+		var unique, primary, constraint, desc, disabled, ignores, includes bool
 		x := &schema.Index{}
-		if err := rows.Scan(&table, &x.Name, &unique, &primary, &constraint, &method, &filter, &comment, &column, &desc); err != nil {
+		if err := rows.Scan(&table, &x.Name, &unique, &primary, &constraint, &method, &filter, &comment, &column, &desc, &disabled, &ignores, &includes); err != nil {
 			return err
 		}
 		t := i.tables[table]
@@ -63,6 +66,14 @@ func (i *inspection) indexes(ctx context.Context) error {
 		if comment != "" {
 			x.AddAttrs(&schema.Comment{Text: comment})
 		}
+		var said []string
+		for text, is := range map[string]bool{"disabled": disabled, "ignoring duplicates": ignores, "with more columns": includes} {
+			if is {
+				said = append(said, text)
+			}
+		}
+		slices.Sort(said)
+		x.AddAttrs(deviations(said...)...)
 		x.AddParts(part)
 		t.AddIndexes(x)
 		return nil
@@ -71,10 +82,10 @@ func (i *inspection) indexes(ctx context.Context) error {
 
 const foreignKeysQuery = `
 SELECT t.name, k.name, CASE WHEN r.schema_id = t.schema_id THEN '' ELSE rs.name END, r.name,
-  k.delete_referential_action, k.update_referential_action, c.name, rc.name
+  k.delete_referential_action, k.update_referential_action, c.name, rc.name, k.is_disabled, k.is_not_trusted, k.is_not_for_replication
 FROM sys.tables AS t
 JOIN sys.schemas AS s ON s.schema_id = t.schema_id
-JOIN sys.foreign_keys AS k ON k.parent_object_id = t.object_id AND k.is_disabled = 0
+JOIN sys.foreign_keys AS k ON k.parent_object_id = t.object_id
 JOIN sys.foreign_key_columns AS kc ON kc.constraint_object_id = k.object_id
 JOIN sys.columns AS c ON c.object_id = kc.parent_object_id AND c.column_id = kc.parent_column_id
 JOIN sys.tables AS r ON r.object_id = k.referenced_object_id
@@ -87,8 +98,10 @@ func (i *inspection) foreignKeys(ctx context.Context) error {
 	return i.each(ctx, foreignKeysQuery, func(rows *sql.Rows) error {
 		var table, refSchema, column, refColumn string
 		var onDelete, onUpdate int
+		var state constraintState
 		f, ref := &schema.ForeignKey{}, &schema.Table{}
-		if err := rows.Scan(&table, &f.Symbol, &refSchema, &ref.Name, &onDelete, &onUpdate, &column, &refColumn); err != nil {
+		if err := rows.Scan(&table, &f.Symbol, &refSchema, &ref.Name, &onDelete, &onUpdate, &column, &refColumn,
+			&state.disabled, &state.untrusted, &state.notForReplication); err != nil {
 			return err
 		}
 		t := i.tables[table]
@@ -102,6 +115,7 @@ func (i *inspection) foreignKeys(ctx context.Context) error {
 				ref.Schema = &schema.Schema{Name: refSchema}
 			}
 			f.RefTable, f.OnDelete, f.OnUpdate = ref, action(onDelete), action(onUpdate)
+			f.AddAttrs(state.attrs()...)
 			t.AddForeignKeys(f)
 		}
 		c, _ := t.Column(column)

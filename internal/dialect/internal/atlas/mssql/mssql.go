@@ -96,6 +96,13 @@ type (
 
 		T string
 	}
+	// Deviation is what an inspection found that makes an index or a constraint
+	// another than it looks. It is not rendered.
+	Deviation struct {
+		schema.Attr
+
+		T string
+	}
 	// Online builds an index while the table is written to, on the editions that
 	// can: Enterprise, Developer, Evaluation, and Azure.
 	// https://learn.microsoft.com/sql/relational-databases/indexes/guidelines-for-online-index-operations
