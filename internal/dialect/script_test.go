@@ -110,4 +110,16 @@ func TestScriptRunsInTheSQLiteShell(t *testing.T) {
 	require.Error(t, err, "an error stops it: %s", out)
 	out, err = run("CREATE TABLE n (a text)")
 	require.NoError(t, err, "nothing was left behind: %s", out)
+
+	copied := []string{
+		"CREATE TABLE `lockstep_new_n` (a text, b text)", "INSERT INTO `lockstep_new_n` (a) SELECT a FROM `n`", "DROP TABLE `n`",
+		"PRAGMA legacy_alter_table=ON", "ALTER TABLE `lockstep_new_n` RENAME TO `n`", "PRAGMA legacy_alter_table=OFF",
+	}
+	out, err = run("CREATE TRIGGER mine AFTER INSERT ON n BEGIN DELETE FROM c; END")
+	require.NoError(t, err, out)
+	out, err = run(copied...)
+	require.Error(t, err, "a copy that would lose a trigger stops it: %s", out)
+	assert.Contains(t, out, "triggers")
+	out, err = run("DROP TRIGGER mine", copied[0], copied[1], copied[2], copied[3], copied[4], copied[5])
+	require.NoError(t, err, "it was still there: %s", out)
 }

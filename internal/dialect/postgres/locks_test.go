@@ -63,7 +63,10 @@ func linked() [][2]*schema.Schema {
 		return &schema.Schema{Tables: []*schema.Table{children, parents}}
 	}
 	return [][2]*schema.Schema{
-		{sides(64, false), sides(64, true)}, {sides(64, true), sides(64, false)}, {sides(32, true), sides(64, true)}, {sides(64, true), sides(32, true)},
+		{sides(64, false), sides(64, true)},
+		{sides(64, true), sides(64, false)},
+		{sides(32, true), sides(64, true)},
+		{sides(64, true), sides(32, true)},
 		{sides(32, false), sides(64, true)},
 	}
 }
@@ -108,11 +111,11 @@ func locksOfPlan(t *testing.T, server enginetest.Server, base, target *schema.Sc
 		}
 		now := tablesOf(t, db)
 		got := locksOf(t, db, query)
-		want := map[string]string{}
+		said := map[string]string{}
 		for _, h := range st.Hazards {
 			if h.Kind == dialect.HazardLock {
 				assert.NotEmpty(t, h.Lasts, "%s: %s", st.SQL, h.Detail)
-				want[h.Table] = stronger(want[h.Table], h.Mode)
+				said[h.Table] = stronger(said[h.Table], h.Mode)
 			}
 		}
 		held := map[string]string{}
@@ -122,12 +125,12 @@ func locksOfPlan(t *testing.T, server enginetest.Server, base, target *schema.Sc
 			}
 		}
 		if st.Plain != "" { // where it runs by itself its locks are others
-			held = want
+			held = said
 		}
 		for _, mode := range held {
 			seen[mode]++
 		}
-		require.Equal(t, held, want, "%s: %s", name, st.SQL)
+		require.Equal(t, held, said, "%s: %s", name, st.SQL)
 	}
 }
 

@@ -64,21 +64,3 @@ func (*Dialect) Quote(name string) string { return quote(name) }
 func quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-
-// Script implements dialect.Renderer: a script for the sqlite3 shell that stops
-// at the first error; closing the shell then rolls back. PRAGMA
-// foreign_key_check prints violations, it cannot stop the script: so the guard
-// table takes a row only when there are none.
-func (*Dialect) Script(_ dialect.Target, statements []string) string {
-	var b strings.Builder
-	b.WriteString(".bail on\nPRAGMA foreign_keys=OFF;\nBEGIN IMMEDIATE;\n")
-	for _, s := range statements {
-		b.WriteString(s + ";\n")
-	}
-	b.WriteString("PRAGMA foreign_key_check;\n" +
-		"CREATE TEMP TABLE `lockstep_guard` (`violations` integer CHECK (`violations` = 0));\n" +
-		"INSERT INTO `lockstep_guard` SELECT count(*) FROM pragma_foreign_key_check;\n" +
-		"DROP TABLE `lockstep_guard`;\n" +
-		"COMMIT;\n")
-	return b.String()
-}
