@@ -26,6 +26,9 @@ func TestWhatDriftedIsBroughtBack(t *testing.T) {
 		first := number(t, seedEnv, int(time.Now().UnixNano()%1_000_000_000))
 		pairs := max(6, e.pairs/10) * number(t, proofsEnv, 1)
 		t.Logf("%s: seeds from %d; %s=%d begins there again", e.name, first, seedEnv, first)
+		if e.d.Engine() == dialect.SQLite { // two unique constraints over one column, of which it keeps the first
+			require.Positive(t, broughtBack(t, e, 468509698))
+		}
 		found, seed := 0, first
 		for done := 0; done < pairs; seed++ {
 			if n := broughtBack(t, e, uint64(seed)); n >= 0 {

@@ -26,7 +26,8 @@ func (r *render) createAs(t *schema.Table, name string) (string, error) {
 	}
 	var b strings.Builder
 	b.WriteString(strings.TrimSuffix(stmts[0], "\n)"))
-	for _, x := range t.Indexes {
+	byName := slices.SortedFunc(slices.Values(t.Indexes), func(x, y *schema.Index) int { return strings.Compare(x.Name, y.Name) })
+	for _, x := range byName { // of two over the same columns SQLite keeps the first: the same one, built fresh or copied
 		if x.Constraint {
 			fmt.Fprintf(&b, ",\n  CONSTRAINT %s UNIQUE (%s)", quote(x.Name), indexColumns(x))
 		}
