@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/lockstepdb/lockstep/internal/dialect"
-	"github.com/lockstepdb/lockstep/internal/diff"
 	"github.com/lockstepdb/lockstep/internal/fault"
 	"github.com/lockstepdb/lockstep/internal/history"
 	"github.com/lockstepdb/lockstep/internal/plan"
@@ -157,29 +156,18 @@ func (s *Service) learnWords(ctx context.Context, t *tenant, p *plan.Plan, polic
 	}
 }
 
-// drifted compares tables, as they were found, with the plan's base. A table that
-// the plan makes, and that is there, is one too many.
+// drifted compares tables, as they were found, with the plan's base; those that the
+// plan makes are not in it.
 func (s *Service) drifted(ctx context.Context, t *tenant, q dialect.Querier, p *plan.Plan, found *schema.Schema, names []string) ([]Difference, error) {
-	var known []string
-	var out []Difference
-	for _, name := range names {
-		if p.BaseSchema != nil && p.BaseSchema.Table(name) != nil {
-			known = append(known, name)
-		} else if there := found.Table(name); there != nil {
-			out = append(out, Difference{
-				Kind: diff.Table, Table: name, Status: Extra, Have: &diff.Part{Table: there}, Severity: Blocking,
-				Accept: "list the table under leave_alone in lockstep.yaml, or adopt it, or name the entity's table differently",
-			})
-		}
-	}
+	known := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return p.BaseSchema == nil || p.BaseSchema.Table(name) == nil })
 	if len(known) == 0 {
-		return out, nil
+		return nil, nil
 	}
 	c, err := s.differs(ctx, t, q, p.BaseSchema, found, known)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(c.differences, out), nil
+	return c.differences, nil
 }
 
 func driftFault(found []Difference, format string) *fault.Error {

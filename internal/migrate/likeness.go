@@ -315,7 +315,7 @@ func foundType(model schema.Type, physical string) schema.Type {
 	case len(model.Engine) > 0:
 	case model.Kind == schema.Int && bits > 0:
 		return schema.Type{Kind: schema.Int, Bits: bits}
-	case model.Kind == schema.String && word == "varchar" && err == nil && size > 0:
+	case model.Kind == schema.String && (word == "varchar" || word == "nvarchar") && err == nil && size > 0:
 		return schema.Type{Kind: schema.String, Size: size}
 	}
 	return schema.Type{Kind: schema.Raw, Raw: physical}
