@@ -165,6 +165,9 @@ func goType(c *schema.Column) string {
 	return out
 }
 
+// undeclarable answers how to accept a deviation.
+const undeclarable = "no entity can declare it so: bring it back"
+
 func acceptIndex(d *Difference) string {
 	what := "index"
 	if x := d.Have; x != nil && x.Index.Constraint || d.Want != nil && d.Want.Index.Constraint {
@@ -177,6 +180,9 @@ func acceptIndex(d *Difference) string {
 		return fmt.Sprintf("remove the tag %s of %s", what, d.Name)
 	}
 	x := d.Have.Index
+	if x.Deviation != "" {
+		return undeclarable
+	}
 	var parts, options []string
 	for _, p := range x.Parts {
 		parts = append(parts, p.Column)
@@ -211,6 +217,9 @@ func acceptForeignKey(d *Difference) string {
 		return fmt.Sprintf("give the tag constraint:- to the relation over %s", columns(d.Want.ForeignKey.Columns))
 	}
 	f := d.Have.ForeignKey
+	if f.Deviation != "" {
+		return undeclarable
+	}
 	out := fmt.Sprintf("declare a relation from %s to %s with foreignKey and references", columns(f.Columns), f.RefTable)
 	if f.OnDelete != schema.NoAction {
 		out += ", OnDelete:" + string(f.OnDelete)
@@ -227,6 +236,9 @@ func acceptCheck(d *Difference) string {
 		return "name it so in the tag check:" + d.OtherName
 	case d.Status == Missing:
 		return "remove the tag check of " + d.Name
+	}
+	if d.Have.Check.Deviation != "" {
+		return undeclarable
 	}
 	return fmt.Sprintf("have the tag check:%s,%s", d.Have.Check.Name, tagText(d.Have.Check.Expr))
 }
