@@ -172,6 +172,9 @@ func TestEffects(t *testing.T) {
 	typed := func(kind schema.Kind, bits, size int) *schema.Column {
 		return &schema.Column{Name: "c", Type: schema.Type{Kind: kind, Bits: bits, Size: size}, Nullable: true}
 	}
+	given := func(physical string) *schema.Column {
+		return &schema.Column{Name: "c", Type: schema.Type{Kind: schema.Raw, Raw: physical}, Physical: physical, Nullable: true}
+	}
 	alter := func(aspect diff.Aspect, from, to *schema.Column) diff.Change {
 		return diff.Change{Verb: diff.Alter, Kind: diff.Column, Aspect: aspect, Table: "t", Name: "c", From: &diff.Part{Column: from}, To: &diff.Part{Column: to}}
 	}
@@ -190,6 +193,12 @@ func TestEffects(t *testing.T) {
 		{"string gets a limit", alter(diff.AspectType, typed(schema.String, 0, 0), typed(schema.String, 0, 20)), diff.Destructive},
 		{"int becomes text", alter(diff.AspectType, typed(schema.Int, 64, 0), typed(schema.String, 0, 0)), diff.Restricting},
 		{"text becomes int", alter(diff.AspectType, typed(schema.String, 0, 0), typed(schema.Int, 64, 0)), diff.Destructive},
+		{"given int grows", alter(diff.AspectType, given("integer"), given("BIGINT")), diff.Relaxing},
+		{"given int shrinks", alter(diff.AspectType, given("bigint"), given("int")), diff.Destructive},
+		{"given string grows", alter(diff.AspectType, given("varchar(20)"), given("varchar(50)")), diff.Relaxing},
+		{"given string shrinks", alter(diff.AspectType, given("varchar(50)"), given("varchar(20)")), diff.Destructive},
+		{"given type changes", alter(diff.AspectType, given("inet"), given("cidr")), diff.Destructive},
+		{"given collation changes", alter(diff.AspectType, given("varchar(20)"), given(`varchar(50) collate "C"`)), diff.Destructive},
 		{"null allowed", alter(diff.AspectNull, notNull(typed(schema.Int, 64, 0)), typed(schema.Int, 64, 0)), diff.Relaxing},
 		{"null forbidden", alter(diff.AspectNull, typed(schema.Int, 64, 0), notNull(typed(schema.Int, 64, 0))), diff.Restricting},
 		{"column to be filled", diff.Change{Verb: diff.Add, Kind: diff.Column, Table: "t", Name: "c", To: &diff.Part{Column: notNull(typed(schema.Int, 64, 0))}}, diff.Restricting},

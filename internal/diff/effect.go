@@ -206,6 +206,12 @@ func typeEffect(from, to *schema.Column) (Effect, string) {
 		return Neutral, "the column's type in this database stays " + to.Physical
 	}
 	change := fmt.Sprintf("%s becomes %s", typeName(from), typeName(to))
+	if p, ok := schema.PhysicalType(from.Physical); ok && given(a) {
+		a = p
+	}
+	if p, ok := schema.PhysicalType(to.Physical); ok && given(b) {
+		b = p
+	}
 	switch {
 	case a.Kind == schema.Raw || b.Kind == schema.Raw || len(a.Engine)+len(b.Engine) > 0 || a.Equal(b):
 		return Destructive, change + ": whether every value survives is not known"
@@ -217,6 +223,9 @@ func typeEffect(from, to *schema.Column) (Effect, string) {
 		return Destructive, change + ": values may not fit"
 	}
 }
+
+// given tells whether a type was written down in an engine's words.
+func given(t schema.Type) bool { return t.Kind == schema.Raw || len(t.Engine) > 0 }
 
 // widens tells whether every value of a has its place in b, both of one kind.
 func widens(a, b schema.Type) bool {

@@ -3,7 +3,6 @@ package migrate
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/lockstepdb/lockstep/internal/diff"
@@ -308,15 +307,8 @@ func foundColumn(found *schema.Column) *schema.Column {
 // model's kind with another size, where that is all, so that going from the one to
 // the other is known to widen or to narrow; else the type as the engine spells it.
 func foundType(model schema.Type, physical string) schema.Type {
-	word, rest, _ := strings.Cut(strings.ToLower(physical), "(")
-	bits := map[string]int{"smallint": 16, "integer": 32, "int": 32, "bigint": 64}[word]
-	size, err := strconv.Atoi(strings.TrimSuffix(rest, ")"))
-	switch {
-	case len(model.Engine) > 0:
-	case model.Kind == schema.Int && bits > 0:
-		return schema.Type{Kind: schema.Int, Bits: bits}
-	case model.Kind == schema.String && (word == "varchar" || word == "nvarchar") && err == nil && size > 0:
-		return schema.Type{Kind: schema.String, Size: size}
+	if found, ok := schema.PhysicalType(physical); ok && len(model.Engine) == 0 && found.Kind == model.Kind {
+		return found
 	}
 	return schema.Type{Kind: schema.Raw, Raw: physical}
 }
