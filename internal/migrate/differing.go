@@ -31,6 +31,8 @@ type comparison struct {
 	*likeness
 	method Method
 	reason string // why not by scratch
+	// renamed gives the tables that somebody renamed the names that they have.
+	renamed map[string]string
 }
 
 // differing compares tables of a tenant, seen through q, with a model. Where no
@@ -130,8 +132,13 @@ func structural(d dialect.Dialect, model, have *schema.Schema, names []string) *
 // restore gives each difference the SQL that would settle it, and returns the SQL
 // that would settle them all, in order.
 func restore(ctx context.Context, d dialect.Dialect, model *schema.Schema, c *comparison, names []string) []string {
+	found, hinted, others := c.sides(model)
 	for i := range c.differences {
 		one := &c.differences[i]
+		if one.Kind == diff.Table && one.OtherName != "" {
+			one.Restore = statements(ctx, d, around(found, hinted, []string{one.OtherName}), around(hinted, hinted, []string{one.Table}))
+			continue
+		}
 		if len(one.back) == 0 {
 			continue
 		}
@@ -145,8 +152,8 @@ func restore(ctx context.Context, d dialect.Dialect, model *schema.Schema, c *co
 	if len(c.differences) == 0 || c.method != ByScratch {
 		return nil
 	}
-	base, target := around(c.found, model, names), around(model, model, names)
-	return statements(ctx, d, base, target)
+	names = append(slices.Clone(names), others...)
+	return statements(ctx, d, around(found, hinted, names), around(hinted, hinted, names))
 }
 
 // statements is the SQL from one model to another; none where there is no way.

@@ -49,16 +49,21 @@ func (s *Service) Drift(ctx context.Context, req DriftRequest) (*DriftReport, er
 		return nil, err
 	}
 	out := &DriftReport{Revision: head, Method: c.method, Reason: c.reason, Tables: len(names)}
+	if out.Unowned, out.References, err = survey(ctx, t, t, names); err != nil {
+		return nil, err
+	}
+	if err := c.renamedByHand(ctx, t.d, t, out.Unowned); err != nil {
+		return nil, err
+	}
 	if out.Restore = restore(ctx, t.d, snapshot, c, names); len(out.Restore) > 0 {
 		out.Script = t.d.Script(req.Target, out.Restore)
 	}
 	out.Differences = c.differences
 	s.cfg.Observer.Drift(ctx, string(req.Target.Engine), len(out.Differences) > 0)
-	out.Unowned, out.References, err = survey(ctx, t, t, names)
 	if !req.Unowned {
 		out.Unowned = nil
 	}
-	return out, err
+	return out, nil
 }
 
 // recorded returns the tenant's last applied revision and its snapshot.

@@ -294,3 +294,26 @@ func TestForeignKeysOfOthersAreNamed(t *testing.T) {
 		require.NoError(t, err)
 	})
 }
+
+// TestATableRenamedByHand is brought back by its name: what it took along would be in
+// the way of a new one.
+func TestATableRenamedByHand(t *testing.T) {
+	t.Parallel()
+	proxy := publish(t)
+	eachScratch(t, func(t *testing.T, e scratched) {
+		s, url := keeperService(t, proxy), e.target(t)
+		brought(t, s, url, "v1.1.0", strategy.Safe)
+		run(t, url, "ALTER TABLE clients RENAME TO clients_old", "CREATE TABLE other (id int primary key)")
+		r := drift(t, s, url)
+		require.Equal(t, []string{"table clients is named clients_old"}, clauses(r.Differences))
+		assert.Equal(t, []string{"clients_old", "other"}, r.Unowned)
+		require.NotEmpty(t, r.Restore)
+		assert.Equal(t, r.Restore, r.Differences[0].Restore)
+		run(t, url, r.Restore...)
+		left := drift(t, s, url)
+		assert.Empty(t, clauses(left.Differences), strings.Join(r.Restore, ";\n"))
+
+		run(t, url, "ALTER TABLE clients RENAME TO clients_old", "ALTER TABLE clients_old ADD COLUMN more int")
+		assert.Contains(t, clauses(drift(t, s, url).Differences), "table clients is missing", "another is no twin")
+	})
+}
