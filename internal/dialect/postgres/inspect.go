@@ -12,12 +12,19 @@ import (
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
 
-// Inspect implements dialect.Inspector in three round trips, whatever the
-// number of tables: columns, indexes, constraints.
+// Inspect implements dialect.Inspector in three questions, whatever the number of
+// tables: columns, indexes, constraints. In an execution they are one round trip.
 func (d *Dialect) Inspect(ctx context.Context, q dialect.Querier, tables []string) (*schema.Schema, error) {
 	i := &inspection{q: q, names: arrayText(tables), out: &schema.Schema{Engine: string(dialect.Postgres)}, byName: map[string]*schema.Table{}}
-	for _, read := range []func(context.Context) error{i.columns, i.indexes, i.constraints} {
-		if err := read(ctx); err != nil {
+	questions := []question{{columnsQuery, i.column}, {indexesQuery, i.index}, {constraintsQuery, i.constraint}}
+	if t, ok := q.(pipelineTx); ok {
+		if err := t.ask(ctx, i.names, questions); err != nil {
+			return nil, d.Classify(err)
+		}
+		return i.out, nil
+	}
+	for _, one := range questions {
+		if err := i.each(ctx, one.query, func(rows *sql.Rows) error { return one.row(rows) }); err != nil {
 			return nil, d.Classify(err)
 		}
 		if len(i.byName) == 0 {
@@ -127,34 +134,32 @@ LEFT JOIN pg_description td ON td.objoid = c.oid AND td.classoid = 'pg_class'::r
 LEFT JOIN pg_description cd ON cd.objoid = c.oid AND cd.classoid = 'pg_class'::regclass AND cd.objsubid = a.attnum
 ORDER BY c.relname, a.attnum`
 
-func (i *inspection) columns(ctx context.Context) error {
-	return i.each(ctx, columnsQuery, func(rows *sql.Rows) error {
-		var table, comment, format, generated, def string
-		var notNull bool
-		c := &schema.Column{}
-		if err := rows.Scan(&table, &comment, &c.Name, &format, &generated, &notNull, &def, &c.Comment, &c.AutoIncrement); err != nil {
-			return err
-		}
-		t := i.byName[table]
-		if t == nil {
-			t = &schema.Table{Name: table, Comment: comment}
-			i.byName[table] = t
-			i.out.Tables = append(i.out.Tables, t)
-		}
-		if c.Name == "" {
-			return nil // a table without columns
-		}
-		c.Physical, c.Nullable = canonicalType(format), !notNull
-		if generated != "" {
-			c.Physical += generatedAlways + def + ") " + map[string]string{"s": "stored", "v": "virtual"}[generated]
-			def = ""
-		}
-		if def != "" && !strings.HasPrefix(def, "NULL::") && !c.AutoIncrement {
-			c.Default = &schema.Default{Value: def, Expr: true}
-		}
-		t.Columns = append(t.Columns, c)
-		return nil
-	})
+func (i *inspection) column(rows scanner) error {
+	var table, comment, format, generated, def string
+	var notNull bool
+	c := &schema.Column{}
+	if err := rows.Scan(&table, &comment, &c.Name, &format, &generated, &notNull, &def, &c.Comment, &c.AutoIncrement); err != nil {
+		return err
+	}
+	t := i.byName[table]
+	if t == nil {
+		t = &schema.Table{Name: table, Comment: comment}
+		i.byName[table] = t
+		i.out.Tables = append(i.out.Tables, t)
+	}
+	if c.Name == "" {
+		return nil // a table without columns
+	}
+	c.Physical, c.Nullable = canonicalType(format), !notNull
+	if generated != "" {
+		c.Physical += generatedAlways + def + ") " + map[string]string{"s": "stored", "v": "virtual"}[generated]
+		def = ""
+	}
+	if def != "" && !strings.HasPrefix(def, "NULL::") && !c.AutoIncrement {
+		c.Default = &schema.Default{Value: def, Expr: true}
+	}
+	t.Columns = append(t.Columns, c)
+	return nil
 }
 
 // What has one row at most is asked for by subqueries: the planner has fewer joins
@@ -175,8 +180,8 @@ SELECT c.relname::text, i.relname::text, x.indisunique, x.indisprimary,
          CASE WHEN x.indnatts > x.indnkeyatts THEN 'with more columns' END,
          CASE WHEN x.indisunique AND NOT x.indisprimary AND pg_get_indexdef(x.indexrelid) LIKE '%) NULLS NOT DISTINCT%' THEN 'nulls not distinct' END),
        concat_ws(', ', CASE WHEN (x.indoption[k.ord - 1] & 1 = 1) <> (x.indoption[k.ord - 1] & 2 = 2) THEN 'sorts NULL elsewhere' END,
-         (SELECT 'of class ' || o.opcname FROM pg_opclass o
-          WHERE a.attname IS NOT NULL AND o.oid = x.indclass[k.ord - 1] AND NOT o.opcdefault))
+         CASE WHEN a.attname IS NOT NULL AND x.indclass[k.ord - 1] = ANY (ARRAY(SELECT o.oid FROM pg_opclass o WHERE NOT o.opcdefault)) THEN
+           (SELECT 'of class ' || o.opcname FROM pg_opclass o WHERE o.oid = x.indclass[k.ord - 1]) END)
 FROM ` + wantedTables + `
 JOIN pg_index x ON x.indrelid = c.oid
 JOIN pg_class i ON i.oid = x.indexrelid
@@ -185,38 +190,36 @@ LEFT JOIN LATERAL (SELECT a.attname, a.attcollation FROM pg_attribute a
                    WHERE a.attrelid = c.oid AND a.attnum = k.att AND a.attnum > 0 OFFSET 0) a ON true
 ORDER BY c.relname, i.relname, k.ord`
 
-func (i *inspection) indexes(ctx context.Context) error {
-	return i.each(ctx, indexesQuery, func(rows *sql.Rows) error {
-		var table, expr, deviation string
-		var primary bool
-		var x schema.Index
-		var part schema.IndexPart
-		err := rows.Scan(&table, &x.Name, &x.Unique, &primary, &x.Constraint, &x.Method, &x.Where, &x.Comment,
-			&part.Column, &expr, &part.Desc, &part.Collate, &x.Deviation, &deviation)
-		t := i.byName[table]
-		if err != nil || t == nil {
-			return err
-		}
-		if primary {
-			t.PrimaryKey = append(t.PrimaryKey, part.Column)
-			return nil
-		}
-		if part.Column == "" {
-			part.Expr = expr
-		}
-		if x.Method == "btree" {
-			x.Method = ""
-		}
-		if n := len(t.Indexes); n == 0 || t.Indexes[n-1].Name != x.Name {
-			t.Indexes = append(t.Indexes, &x)
-		}
-		last := t.Indexes[len(t.Indexes)-1]
-		last.Parts = append(last.Parts, part)
-		if deviation != "" {
-			last.Deviation = strings.TrimPrefix(last.Deviation+", "+part.Column+" "+deviation, ", ")
-		}
+func (i *inspection) index(rows scanner) error {
+	var table, expr, deviation string
+	var primary bool
+	var x schema.Index
+	var part schema.IndexPart
+	err := rows.Scan(&table, &x.Name, &x.Unique, &primary, &x.Constraint, &x.Method, &x.Where, &x.Comment,
+		&part.Column, &expr, &part.Desc, &part.Collate, &x.Deviation, &deviation)
+	t := i.byName[table]
+	if err != nil || t == nil {
+		return err
+	}
+	if primary {
+		t.PrimaryKey = append(t.PrimaryKey, part.Column)
 		return nil
-	})
+	}
+	if part.Column == "" {
+		part.Expr = expr
+	}
+	if x.Method == "btree" {
+		x.Method = ""
+	}
+	if n := len(t.Indexes); n == 0 || t.Indexes[n-1].Name != x.Name {
+		t.Indexes = append(t.Indexes, &x)
+	}
+	last := t.Indexes[len(t.Indexes)-1]
+	last.Parts = append(last.Parts, part)
+	if deviation != "" {
+		last.Deviation = strings.TrimPrefix(last.Deviation+", "+part.Column+" "+deviation, ", ")
+	}
+	return nil
 }
 
 const constraintsQuery = `
@@ -236,28 +239,26 @@ LEFT JOIN pg_class r ON r.oid = con.confrelid
 LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
 ORDER BY c.relname, con.conname`
 
-func (i *inspection) constraints(ctx context.Context) error {
-	return i.each(ctx, constraintsQuery, func(rows *sql.Rows) error {
-		var table, name, kind, columns, ref, refColumns, onDelete, onUpdate, expr, deviation string
-		err := rows.Scan(&table, &name, &kind, &columns, &ref, &refColumns, &onDelete, &onUpdate, &expr, &deviation)
-		t := i.byName[table]
-		if err != nil || t == nil {
-			return err
-		}
-		if kind == "c" {
-			t.Checks = append(t.Checks, &schema.Check{Name: name, Expr: expr, Deviation: deviation})
-			return nil
-		}
-		f := &schema.ForeignKey{Name: name, RefTable: ref, OnDelete: actionOf(onDelete), OnUpdate: actionOf(onUpdate), Deviation: deviation}
-		if err := json.Unmarshal([]byte(columns), &f.Columns); err != nil {
-			return err
-		}
-		if err := json.Unmarshal([]byte(refColumns), &f.RefColumns); err != nil {
-			return err
-		}
-		t.ForeignKeys = append(t.ForeignKeys, f)
+func (i *inspection) constraint(rows scanner) error {
+	var table, name, kind, columns, ref, refColumns, onDelete, onUpdate, expr, deviation string
+	err := rows.Scan(&table, &name, &kind, &columns, &ref, &refColumns, &onDelete, &onUpdate, &expr, &deviation)
+	t := i.byName[table]
+	if err != nil || t == nil {
+		return err
+	}
+	if kind == "c" {
+		t.Checks = append(t.Checks, &schema.Check{Name: name, Expr: expr, Deviation: deviation})
 		return nil
-	})
+	}
+	f := &schema.ForeignKey{Name: name, RefTable: ref, OnDelete: actionOf(onDelete), OnUpdate: actionOf(onUpdate), Deviation: deviation}
+	if err := json.Unmarshal([]byte(columns), &f.Columns); err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(refColumns), &f.RefColumns); err != nil {
+		return err
+	}
+	t.ForeignKeys = append(t.ForeignKeys, f)
+	return nil
 }
 
 // actionOf reads pg_constraint.confdeltype and confupdtype.

@@ -30,6 +30,9 @@ type session struct {
 	version  dialect.Version
 	schema   string
 	database string
+
+	prepared     map[string]string // names of prepared questions, by their text
+	preparations int
 }
 
 // Open implements dialect.Connector.
