@@ -150,7 +150,9 @@ func TestViewsAreReadByName(t *testing.T) {
 		for what, query := range explained {
 			told := strings.Join(b.query("EXPLAIN FORMAT=TREE "+query), "\n")
 			assert.Contains(b.t, told, "Index range scan on tbl using schema_id over (schema_id = ", "%s: %s", what, told)
-			assert.NotContains(b.t, told, "Index lookup on tbl using schema_id", "%s: %s", what, told)
+			if what != "foreign keys" { // how the second view is read is for the statistics to say; see TestReferrersAreReadByName
+				assert.NotContains(b.t, told, "Index lookup on tbl using schema_id", "%s: %s", what, told)
+			}
 		}
 	})
 }
