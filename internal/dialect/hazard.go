@@ -1,5 +1,7 @@
 package dialect
 
+import "slices"
+
 // HazardKind classifies a hazard.
 type HazardKind string
 
@@ -45,4 +47,27 @@ func Rewrite(table, detail string) Hazard {
 // Scan is the hazard of a table whose rows are all read.
 func Scan(table string) Hazard {
 	return Hazard{Kind: HazardScan, Detail: "every row of " + table + " is read", Table: table}
+}
+
+// Once says every hazard once, and of the locks of one table in one mode the longest.
+func Once(in []Hazard) []Hazard {
+	var out []Hazard
+	for _, h := range in {
+		i := slices.IndexFunc(out, func(o Hazard) bool {
+			return o == h || h.Kind == HazardLock && o.Kind == h.Kind && o.Table == h.Table && o.Mode == h.Mode
+		})
+		switch {
+		case i < 0:
+			out = append(out, h)
+		case h.Lasts.Longer(out[i].Lasts):
+			out[i] = h
+		}
+	}
+	return out
+}
+
+// Longer tells whether a lock of this class may last longer than one of another.
+func (l LockTime) Longer(than LockTime) bool {
+	order := []LockTime{"", LockMoment, LockScan, LockRewrite, LockExecution}
+	return slices.Index(order, l) > slices.Index(order, than)
 }

@@ -2,6 +2,8 @@ package dialect
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
@@ -12,6 +14,13 @@ const ReasonScratchDenied = "SCRATCH_DENIED"
 
 // ScratchPrefix begins the name of every scratch namespace that has a name.
 const ScratchPrefix = ReservedPrefix + "scratch_"
+
+// ScratchName is a name for a scratch namespace that nobody else chooses.
+func ScratchName() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return ScratchPrefix + hex.EncodeToString(b[:])
+}
 
 // Scratcher is a Dialect that can build a model in a place of its own beside a
 // tenant. What an engine prints of defaults, checks and types differs from what

@@ -15,11 +15,11 @@ import (
 // See "Check Constraints" in PostgreSQL's manual (5.5.1): a check is satisfied if
 // the expression is true or null.
 func passesNull(expr string, fresh []string) bool {
-	expr = bare(expr)
-	if parts := split(expr, "OR"); len(parts) > 1 { // true or unknown as soon as one part is
+	expr = schema.Bare(expr)
+	if parts := schema.Terms(expr, "OR"); len(parts) > 1 { // true or unknown as soon as one part is
 		return slices.ContainsFunc(parts, func(p string) bool { return passesNull(p, fresh) })
 	}
-	if parts := split(expr, "AND"); len(parts) > 1 {
+	if parts := schema.Terms(expr, "AND"); len(parts) > 1 {
 		return !slices.ContainsFunc(parts, func(p string) bool { return !passesNull(p, fresh) })
 	}
 	return conditionPasses(expr, fresh)
@@ -89,55 +89,4 @@ func words(expr string) []string {
 		i = end
 	}
 	return out
-}
-
-// split divides an expression at a keyword outside parentheses; the AND of a
-// BETWEEN is no such keyword.
-func split(expr, keyword string) []string {
-	var out []string
-	depth, start, between := 0, 0, false
-	for i := 0; i < len(expr); {
-		end, word := schema.Token(expr, i)
-		switch {
-		case expr[i] == '(':
-			depth++
-		case expr[i] == ')':
-			depth--
-		case depth == 0 && strings.EqualFold(word, "BETWEEN"):
-			between = true
-		case depth == 0 && between && strings.EqualFold(word, "AND"):
-			between = false
-		case depth == 0 && strings.EqualFold(word, keyword):
-			out = append(out, expr[start:i])
-			start = end
-		}
-		i = end
-	}
-	return append(out, expr[start:])
-}
-
-// bare takes the outer parentheses off.
-func bare(expr string) string {
-	expr = strings.TrimSpace(expr)
-	for strings.HasPrefix(expr, "(") {
-		depth, end := 0, 0
-		for i := 0; i < len(expr); {
-			next, _ := schema.Token(expr, i)
-			switch expr[i] {
-			case '(':
-				depth++
-			case ')':
-				depth--
-			}
-			if i = next; depth == 0 {
-				end = next
-				break
-			}
-		}
-		if end != len(expr) {
-			return expr
-		}
-		expr = strings.TrimSpace(expr[1 : end-1])
-	}
-	return expr
 }

@@ -169,7 +169,7 @@ func (r *render) finish() {
 	for _, what := range r.lost {
 		st.Hazards = append(st.Hazards, dialect.Hazard{Kind: dialect.HazardDataLoss, Detail: what})
 	}
-	st.Hazards = dedupe(append(st.Hazards, r.d.server.methodHazards(m, r.name)...))
+	st.Hazards = dialect.Once(append(st.Hazards, r.d.server.methodHazards(m, r.name)...))
 	for _, clause := range r.d.server.weaker(m) {
 		st.Fallback = append(st.Fallback, sql+", "+clause)
 	}

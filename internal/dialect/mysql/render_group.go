@@ -113,7 +113,7 @@ func (r *render) alter(st *dialect.Statement, parts []part) error {
 	if back != "" {
 		st.Reverse = append(st.Reverse, back)
 	}
-	st.Hazards = dedupe(append(slices.Clone(st.Hazards), r.d.server.methodHazards(m, r.name)...))
+	st.Hazards = dialect.Once(append(slices.Clone(st.Hazards), r.d.server.methodHazards(m, r.name)...))
 	return nil
 }
 
@@ -167,16 +167,4 @@ func (r *render) split(g group) [][]part {
 	return slices.DeleteFunc(out, func(parts []part) bool {
 		return !slices.ContainsFunc(parts, func(p part) bool { return len(p.do) > 0 })
 	})
-}
-
-func dedupe(in []dialect.Hazard) []dialect.Hazard {
-	seen := map[dialect.Hazard]bool{}
-	var out []dialect.Hazard
-	for _, h := range in {
-		if !seen[h] {
-			seen[h] = true
-			out = append(out, h)
-		}
-	}
-	return out
 }

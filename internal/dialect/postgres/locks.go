@@ -1,8 +1,6 @@
 package postgres
 
 import (
-	"slices"
-
 	"github.com/lockstepdb/lockstep/internal/dialect"
 	"github.com/lockstepdb/lockstep/internal/schema"
 )
@@ -58,7 +56,7 @@ func referred(t *schema.Table) []dialect.Hazard {
 			out = append(out, writing(f.RefTable, "for a moment", shareRowExclusive, dialect.LockMoment))
 		}
 	}
-	return dedupe(out)
+	return dialect.Once(out)
 }
 
 // otherSides are the locks on what a table refers to whose foreign keys go.
@@ -72,27 +70,5 @@ func otherSides(t *schema.Table) []dialect.Hazard {
 			out = append(out, momentary(f.RefTable))
 		}
 	}
-	return dedupe(out)
-}
-
-// dedupe says everything once, and of locks of one table in one mode the longest.
-func dedupe(in []dialect.Hazard) []dialect.Hazard {
-	var out []dialect.Hazard
-	for _, h := range in {
-		i := slices.IndexFunc(out, func(o dialect.Hazard) bool {
-			return o == h || h.Kind == dialect.HazardLock && o.Kind == h.Kind && o.Table == h.Table && o.Mode == h.Mode
-		})
-		switch {
-		case i < 0:
-			out = append(out, h)
-		case longer(h.Lasts, out[i].Lasts):
-			out[i] = h
-		}
-	}
-	return out
-}
-
-func longer(a, b dialect.LockTime) bool {
-	order := []dialect.LockTime{"", dialect.LockMoment, dialect.LockScan, dialect.LockRewrite, dialect.LockExecution}
-	return slices.Index(order, a) > slices.Index(order, b)
+	return dialect.Once(out)
 }

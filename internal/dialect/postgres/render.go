@@ -110,7 +110,7 @@ func (r *render) flush() error {
 	g, last := r.pending, r.last
 	r.pending, r.last = group{}, nil
 	if len(g.actions) > 0 {
-		if err := r.alter(strings.Join(g.summaries, "; "), dedupe(g.hazards), g.actions...); err != nil {
+		if err := r.alter(strings.Join(g.summaries, "; "), dialect.Once(g.hazards), g.actions...); err != nil {
 			return err
 		}
 	}

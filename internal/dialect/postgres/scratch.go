@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -58,7 +56,7 @@ func (s *scratch) begin(ctx context.Context) error {
 	path, create := "pg_temp", ""
 	switch {
 	case permitted.schema:
-		name := quote(dialect.ScratchPrefix + random())
+		name := quote(dialect.ScratchName())
 		path, create = name, "CREATE SCHEMA "+name+"; "
 	case !permitted.temporary:
 		return fault.New(fault.Denied, dialect.ReasonScratchDenied, "the user may neither create schemas nor temporary tables in database %s", s.database).
@@ -101,13 +99,6 @@ SELECT has_database_privilege(current_database(), 'CREATE'), has_database_privil
 		}
 	}
 	return p, rows.Err()
-}
-
-// random is a name that nobody else chooses.
-func random() string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
 }
 
 // Close implements dialect.Scratch.

@@ -51,7 +51,7 @@ func referred(t *schema.Table) []dialect.Hazard {
 			out = append(out, momentary(f.RefTable))
 		}
 	}
-	return dedupe(out)
+	return dialect.Once(out)
 }
 
 func rewritten(table string) dialect.Hazard {

@@ -58,7 +58,7 @@ func TestALockLastsAsLongAsItsStatement(t *testing.T) {
 		out := map[string]dialect.LockTime{}
 		for _, st := range p.Statements {
 			for _, h := range st.Hazards {
-				if h.Kind == dialect.HazardLock && longer(h.Lasts, out[h.Table+" "+h.Mode]) {
+				if h.Kind == dialect.HazardLock && h.Lasts.Longer(out[h.Table+" "+h.Mode]) {
 					out[h.Table+" "+h.Mode] = h.Lasts
 				}
 			}

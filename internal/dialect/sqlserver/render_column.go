@@ -171,34 +171,12 @@ func (r *render) alterAspects(m *columnChange, a atlas.Aspects, summary string, 
 	at := slices.IndexFunc(stmts, func(s string) bool { return strings.Contains(s, "] ALTER COLUMN [") })
 	for i, s := range stmts {
 		if i == max(at, 0) {
-			r.emit(s, summary, dedupe(h)...)
+			r.emit(s, summary, dialect.Once(h)...)
 		} else {
 			r.emit(s, summary, momentary(r.name))
 		}
 	}
 	return err
-}
-
-// dedupe says everything once, and of locks of one table the longest.
-func dedupe(in []dialect.Hazard) []dialect.Hazard {
-	var out []dialect.Hazard
-	for _, h := range in {
-		i := slices.IndexFunc(out, func(o dialect.Hazard) bool {
-			return o == h || h.Kind == dialect.HazardLock && o.Kind == h.Kind && o.Table == h.Table && o.Mode == h.Mode
-		})
-		switch {
-		case i < 0:
-			out = append(out, h)
-		case longer(h.Lasts, out[i].Lasts):
-			out[i] = h
-		}
-	}
-	return out
-}
-
-func longer(a, b dialect.LockTime) bool {
-	order := []dialect.LockTime{"", dialect.LockMoment, dialect.LockScan, dialect.LockRewrite, dialect.LockExecution}
-	return slices.Index(order, a) > slices.Index(order, b)
 }
 
 // addColumns adds the new columns in one statement, but computed ones after it:
@@ -242,7 +220,7 @@ func (r *render) addGroup(columns []*schema.Column) error {
 	stmts, err := r.d.planner.Alter(r.ctx, r.after, actions...)
 	for i, s := range stmts {
 		if i == 0 {
-			r.emit(s, strings.Join(said, "; "), dedupe(h)...)
+			r.emit(s, strings.Join(said, "; "), dialect.Once(h)...)
 		} else {
 			r.emit(s, "comment on new columns of "+r.name)
 		}

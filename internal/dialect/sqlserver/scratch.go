@@ -2,9 +2,7 @@ package sqlserver
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -56,7 +54,7 @@ func (d *Dialect) Scratch(ctx context.Context, t dialect.Target) (dialect.Scratc
 	if err != nil {
 		return nil, err
 	}
-	s.schema = dialect.ScratchPrefix + random()
+	s.schema = dialect.ScratchName()
 	out := &scratch{&tx{s: s}}
 	if err := out.begin(ctx); err != nil {
 		_ = out.Close(ctx)
@@ -116,13 +114,6 @@ func (s *scratch) permitted(ctx context.Context) (database string, yes bool, err
   AND HAS_PERMS_BY_NAME(NULL, N'DATABASE', N'CREATE TABLE') = 1 THEN 1 ELSE 0 END`,
 		func(rows *sql.Rows) error { return rows.Scan(&database, &yes) })
 	return database, yes, err
-}
-
-// random is a name that nobody else chooses.
-func random() string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
 }
 
 // ExecContext implements dialect.Querier. After a failure, which undoes the

@@ -2,6 +2,7 @@ package sqlserver
 
 import (
 	"context"
+	"crypto/rand"
 	"net/url"
 	"testing"
 	"time"
@@ -57,7 +58,7 @@ func TestLimitedUsersOnServers(t *testing.T) {
 		t.Run(server.Name, func(t *testing.T) {
 			t.Parallel()
 			target := enginetest.FreshDatabase(t, server)
-			name, password := "lockstep_test_"+random(), "aA1!"+random()+random()
+			name, password := "lockstep_test_"+rand.Text(), "aA1!"+rand.Text()
 			execute := func(url string, batches ...string) {
 				for _, b := range batches {
 					_, err := enginetest.Connect(t, url).ExecContext(context.WithoutCancel(t.Context()), b)

@@ -68,7 +68,11 @@ func plainString(text string) string {
 // https://learn.microsoft.com/sql/t-sql/statements/create-index-transact-sql#where-filter_predicate
 func ownConditions(x *schema.Index) []string {
 	var out []string
-	for _, condition := range conditions(x.Where) {
+	if x.Where == "" {
+		return nil
+	}
+	for _, condition := range schema.Terms(schema.Bare(x.Where), "AND") {
+		condition = strings.TrimSpace(condition)
 		column, ok := thatIsNotNull(condition)
 		if !ok || !isOver(x, column) {
 			out = append(out, condition)
@@ -86,58 +90,11 @@ func isOver(x *schema.Index, column string) bool {
 	return false
 }
 
-// conditions are what AND joins, outside of parentheses but those around all.
-func conditions(predicate string) []string {
-	predicate = unwrapped(predicate)
-	var out []string
-	depth, start := 0, 0
-	for i := 0; i < len(predicate); {
-		end, word := schema.Token(predicate, i)
-		switch {
-		case predicate[i] == '(':
-			depth++
-		case predicate[i] == ')':
-			depth--
-		case depth == 0 && end-i == len("and") && strings.EqualFold(word, "and"):
-			out = append(out, strings.TrimSpace(predicate[start:i]))
-			start = end
-		}
-		i = end
-	}
-	if last := strings.TrimSpace(predicate[start:]); last != "" {
-		out = append(out, last)
-	}
-	return out
-}
-
-// unwrapped is an expression without the parentheses around all of it.
-func unwrapped(expr string) string {
-	expr = strings.TrimSpace(expr)
-	depth := 0
-	for i := 0; i < len(expr); {
-		end, _ := schema.Token(expr, i)
-		switch expr[i] {
-		case '(':
-			depth++
-		case ')':
-			depth--
-		}
-		if depth == 0 && end < len(expr) {
-			return expr
-		}
-		i = end
-	}
-	if expr == "" || expr[0] != '(' || depth != 0 {
-		return expr
-	}
-	return unwrapped(expr[1 : len(expr)-1])
-}
-
 // thatIsNotNull is the column of a condition that is nothing but "column IS NOT
 // NULL".
 func thatIsNotNull(condition string) (column string, ok bool) {
 	var words []string
-	condition = unwrapped(condition)
+	condition = schema.Bare(condition)
 	for i := 0; i < len(condition); {
 		end, word := schema.Token(condition, i)
 		if word == "" {
