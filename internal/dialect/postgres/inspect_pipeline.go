@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -37,7 +38,13 @@ func (t pipelineTx) ask(ctx context.Context, names string, questions []question)
 
 func (s *session) askPrepared(ctx context.Context, names string, questions []question) error {
 	p := s.pgx.PgConn().StartPipeline(ctx)
+	var rows []func(scanner) error // of each answer that is expected
+	set := func(to string) {
+		p.SendQueryParams("SET LOCAL plan_cache_mode TO "+to, nil, nil, nil, nil)
+		rows = append(rows, nil)
+	}
 	prepared := map[string]string{}
+	set("force_generic_plan") // one plan serves few tables and many
 	for _, q := range questions {
 		name, known := s.prepared[q.query]
 		if !known {
@@ -47,16 +54,18 @@ func (s *session) askPrepared(ctx context.Context, names string, questions []que
 			p.SendPrepare(name, q.query, nil)
 		}
 		p.SendQueryPrepared(name, [][]byte{[]byte(names)}, nil, nil)
+		rows = append(rows, q.row)
 	}
+	set("DEFAULT") // triggers of the tenant's are planned as they always are
 	failure := p.Sync()
-	for i := 0; i < len(questions) && failure == nil; {
+	for len(rows) > 0 && failure == nil {
 		var results any
 		if results, failure = p.GetResults(); failure != nil {
 			break
 		}
 		if answer, ok := results.(*pgconn.ResultReader); ok {
-			failure = readRows(answer, questions[i].row)
-			i++
+			failure = readRows(answer, rows[0])
+			rows = rows[1:]
 		}
 	}
 	if err := p.Close(); failure == nil {
@@ -68,9 +77,7 @@ func (s *session) askPrepared(ctx context.Context, names string, questions []que
 	if s.prepared == nil {
 		s.prepared = map[string]string{}
 	}
-	for query, name := range prepared {
-		s.prepared[query] = name
-	}
+	maps.Copy(s.prepared, prepared)
 	return nil
 }
 

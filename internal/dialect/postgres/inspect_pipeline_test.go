@@ -47,10 +47,12 @@ func TestAnExecutionInspectsAsAnySession(t *testing.T) {
 				"CREATE INDEX i ON parents (lower(a), b DESC) WHERE a IS NOT NULL", "COMMENT ON COLUMN parents.a IS 'said'")
 			inside, err := d.Inspect(t.Context(), tx, names)
 			require.NoError(t, err)
+			mode := one(t, tx, "SHOW plan_cache_mode")
 			require.NoError(t, tx.Commit(t.Context()))
 			outside, err := d.Inspect(t.Context(), s, names)
 			require.NoError(t, err)
 			require.Len(t, inside.Tables, 3)
+			require.Equal(t, "auto", mode, "for the questions only")
 			assert.Equal(t, outside, inside)
 
 			tx = begin()

@@ -26,8 +26,7 @@ type tx struct {
 func (s *session) Begin(ctx context.Context, opts dialect.TxOptions) (dialect.Tx, error) {
 	t := &tx{s: s}
 	var begin strings.Builder
-	// The same few questions are asked of many tables or of few: one plan serves.
-	begin.WriteString("BEGIN; SET LOCAL plan_cache_mode = force_generic_plan")
+	begin.WriteString("BEGIN")
 	for _, set := range []struct {
 		name  string
 		value time.Duration
