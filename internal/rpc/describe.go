@@ -21,16 +21,24 @@ func describe(p *diff.Part, aspect diff.Aspect) string {
 	case p.Table != nil:
 		return plural(len(p.Table.Columns), "column")
 	case p.Index != nil:
-		return describeIndex(p.Index)
+		return deviating(describeIndex(p.Index), p.Index.Deviation)
 	case p.ForeignKey != nil:
-		return describeForeignKey(p.ForeignKey)
+		return deviating(describeForeignKey(p.ForeignKey), p.ForeignKey.Deviation)
 	case p.Check != nil:
-		return "(" + p.Check.Expr + ")"
+		return deviating("("+p.Check.Expr+")", p.Check.Deviation)
 	case p.PrimaryKey != nil:
 		return "(" + strings.Join(p.PrimaryKey, ", ") + ")"
 	default:
 		return "none"
 	}
+}
+
+// deviating adds what an inspection found that the definition does not say.
+func deviating(text, how string) string {
+	if how == "" {
+		return text
+	}
+	return text + ", " + how
 }
 
 func describeColumn(c *schema.Column, aspect diff.Aspect) string {

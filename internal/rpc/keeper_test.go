@@ -61,6 +61,37 @@ func sampleDifferences() []migrate.Difference {
 	}
 }
 
+// What only looks right is told by what is wrong with it.
+func TestCheckDriftOfDeviations(t *testing.T) {
+	fk := func(deviation string) *diff.Part {
+		return &diff.Part{ForeignKey: &schema.ForeignKey{Name: "fk", Columns: []string{"a"}, RefTable: "t", RefColumns: []string{"id"}, Deviation: deviation}}
+	}
+	index := func(deviation string) *diff.Part {
+		return &diff.Part{Index: &schema.Index{Name: "i", Parts: []schema.IndexPart{{Column: "a"}}, Deviation: deviation}}
+	}
+	check := func(deviation string) *diff.Part {
+		return &diff.Part{Check: &schema.Check{Name: "c", Expr: "a > 0", Deviation: deviation}}
+	}
+	differences := []migrate.Difference{
+		{Kind: diff.ForeignKey, Table: "users", Name: "fk", Status: migrate.Altered, Want: fk(""), Have: fk("not valid")},
+		{Kind: diff.Index, Table: "users", Name: "i", Status: migrate.Altered, Want: index(""), Have: index("invalid")},
+		{Kind: diff.Check, Table: "users", Name: "c", Status: migrate.Altered, Want: check(""), Have: check("not enforced")},
+		{Kind: diff.Table, Table: "users", Status: migrate.Altered, OtherName: "people"},
+	}
+	conn, _ := start(t, &fakeMigrator{Keeper: &fakeKeeper{drift: func(migrate.DriftRequest) (*migrate.DriftReport, error) {
+		return &migrate.DriftReport{Revision: &history.Revision{Number: 1, Outcome: history.Applied, StartedAt: began}, Method: migrate.ByScratch, Differences: differences}, nil
+	}}})
+	got, err := lockstepv1.NewMigrationServiceClient(conn).CheckDrift(t.Context(), &lockstepv1.CheckDriftRequest{Target: target})
+	require.NoError(t, err)
+	said := map[string]string{}
+	for _, d := range got.GetDifferences() {
+		said[d.GetHave()] = d.GetWant()
+	}
+	assert.Equal(t, map[string]string{
+		"(a) REFERENCES t (id), not valid": "(a) REFERENCES t (id)", "(a), invalid": "(a)", "(a > 0), not enforced": "(a > 0)", "people": "users",
+	}, said)
+}
+
 func TestCheckDrift(t *testing.T) {
 	var asked migrate.DriftRequest
 	conn, _ := start(t, &fakeMigrator{Keeper: &fakeKeeper{drift: func(r migrate.DriftRequest) (*migrate.DriftReport, error) {

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"strings"
 
 	lockstepv1 "github.com/lockstepdb/lockstep/api/lockstep/v1"
@@ -29,7 +30,7 @@ func toDifference(d *migrate.Difference) *lockstepv1.Difference {
 	}
 	switch {
 	case d.OtherName != "":
-		out.Want, out.Have = d.Name, d.OtherName
+		out.Want, out.Have = cmp.Or(d.Name, d.Table), d.OtherName
 	case len(d.Clauses) > 0:
 		out.Want, out.Have = "", strings.Join(d.Clauses, ", ")
 	}
